@@ -1,0 +1,25 @@
+;; exports_all_types: functions over i32, i64, f32 and f64, with none, one and several results, and the values that JSON
+;; has trouble with (64-bit extremes, NaN, infinities, -0).
+;; Call: add_i32
+(module
+  (func (export "add_i32") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1)))
+  (func (export "add_i64") (param i64 i64) (result i64)
+    (i64.add (local.get 0) (local.get 1)))
+  (func (export "add_f32") (param f32 f32) (result f32)
+    (f32.add (local.get 0) (local.get 1)))
+  (func (export "add_f64") (param f64 f64) (result f64)
+    (f64.add (local.get 0) (local.get 1)))
+  (func (export "swap") (param i32 i64) (result i64 i32)
+    (local.get 1) (local.get 0))
+  (func (export "all") (param i32 i64 f32 f64) (result i32 i64 f32 f64)
+    (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+  (func (export "nothing"))
+  (func (export "i64_max") (result i64) (i64.const 0x7fffffffffffffff))
+  (func (export "i64_min") (result i64) (i64.const 0x8000000000000000))
+  (func (export "nan") (result f64) (f64.const nan))
+  (func (export "infinity") (result f64) (f64.const inf))
+  (func (export "minus_infinity") (result f32) (f32.const -inf))
+  (func (export "minus_zero") (result f64) (f64.const -0))
+  (func (export "divide") (param i32 i32) (result i32)
+    (i32.div_s (local.get 0) (local.get 1))))

@@ -1,0 +1,17 @@
+;; memory_hog_polite: grows by 1 MiB at a time and writes to every page; when the grow is refused it exits with 3.
+;; Limit: memory. Verdict: failed, exit code 3, with memory_limit_hit in its usage.
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (local $old i32) (local $at i32) (local $end i32)
+    (loop $more
+      (local.set $old (memory.grow (i32.const 16)))
+      (if (i32.eq (local.get $old) (i32.const -1)) (then (call $proc_exit (i32.const 3))))
+      (local.set $at (i32.shl (local.get $old) (i32.const 16)))
+      (local.set $end (i32.add (local.get $at) (i32.const 0x100000)))
+      (loop $touch
+        (i32.store (local.get $at) (i32.const 1))
+        (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+        (br_if $touch (i32.ne (local.get $at) (local.get $end))))
+      (br $more))))
