@@ -1,5 +1,5 @@
-// big_output: prints as many bytes as its first argument says: the lower-case alphabet over and over. Exit code 1 when a
-// write fails.
+// big_output: prints as many bytes as its first argument says: the lower-case alphabet over and over. Exit code 1 when
+// a write fails.
 #include <stdlib.h>
 #include <unistd.h>
 

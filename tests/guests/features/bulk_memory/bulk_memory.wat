@@ -1,5 +1,5 @@
-;; bulk_memory: check() returns 1 when memory.fill, memory.copy (overlapping), memory.init with data.drop, and table.copy
-;; with table.init do what they should.
+;; bulk_memory: check() returns 1 when memory.fill, memory.copy (overlapping), memory.init with data.drop, and
+;; table.copy with table.init do what they should.
 ;; Call: check
 (module
   (memory 1)

@@ -1,5 +1,5 @@
-// c_stdio: checks what C programs expect of a file system. Prints "ok NAME" or "FAIL NAME ERRNO" for each check; exit code 1
-// when one failed.
+// c_stdio: checks what C programs expect of a file system. Prints "ok NAME" or "FAIL NAME ERRNO" for each check; exit
+// code 1 when one failed.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

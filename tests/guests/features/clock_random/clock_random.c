@@ -1,5 +1,5 @@
-// clock_random: prints the wall clock, the monotonic clock and their resolutions in nanoseconds, and 16 random bytes. Exit
-// code 1 when a call fails or the monotonic clock goes backwards.
+// clock_random: prints the wall clock, the monotonic clock and their resolutions in nanoseconds, and 16 random bytes.
+// Exit code 1 when a call fails or the monotonic clock goes backwards.
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-// files_inout: reads in/a.txt, writes it in upper case to out/b.txt and its size to out/c.json; makes out/ when missing.
+// files_inout: reads in/a.txt, writes it in upper case to out/b.txt and its size to out/c.json; makes out/ when
+// missing.
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-;; reactor: _initialize sets a global to 42; get() returns it, bump() adds 1 and returns it. 42 again in every execution.
+;; reactor: _initialize sets a global to 42; get() returns it, bump() adds 1 and returns it. 42 again in every
+;; execution.
 ;; Call: get
 (module
   (memory (export "memory") 1)

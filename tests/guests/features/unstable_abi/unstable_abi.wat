@@ -1,7 +1,7 @@
 ;; unstable_abi: fd_seek and fd_filestat_get differ between wasi_unstable and preview 1: whence is 0 = current, 1 = end,
-;; 2 = set, and a filestat has 56 bytes with a 32-bit link count. Writes 5 bytes to a file in descriptor 3, then exits with
-;; 0 when a seek to 2 from the start answers 2 and the size, found at offset 24 of the filestat, is 5; with 10 or 11 when
-;; not, otherwise with an errno.
+;; 2 = set, and a filestat has 56 bytes with a 32-bit link count. Writes 5 bytes to a file in descriptor 3, then exits
+;; with 0 when a seek to 2 from the start answers 2 and the size, found at offset 24 of the filestat, is 5; with 10 or
+;; 11 when not, otherwise with an errno.
 (module
   (import "wasi_unstable" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

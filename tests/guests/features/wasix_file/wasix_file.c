@@ -1,6 +1,6 @@
-// wasix_file: a WASIX module creates /wasix.txt, writes to it, reads it back and prints what it read; exit code 0 when all
-// of it worked, otherwise the errno.
-// Flags: -nostdlib -Wl,--allow-undefined
+// wasix_file: a WASIX module creates /wasix.txt, writes to it, reads it back and prints what it read; exit code 0 when
+// all of it worked, otherwise the errno.
+// Flags: -nostdlib
 //
 // Without a libc: every import is of wasix_32v1, as in a module that WASIX's own toolchain makes.
 #define WASIX(name) __attribute__((import_module("wasix_32v1"), import_name(#name))) extern

@@ -1,5 +1,6 @@
 ;; blocking_read: waits for a byte of stdin that never comes: blocks while the input is open and asks again at its end.
-;; To be called with an empty (or never sent) input. Limit: wall clock. Verdict: timed_out.
+;; To be called with an empty (or never sent) input.
+;; Limit: wall clock. Verdict: timed_out.
 (module
   (import "wasi_snapshot_preview1" "fd_read"
     (func $fd_read (param i32 i32 i32 i32) (result i32)))

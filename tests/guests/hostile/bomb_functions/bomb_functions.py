@@ -1,5 +1,6 @@
-# bomb_functions: 100,000 small functions: the fixed cost of a function, 100,000 times.
-# Limit: compile time and memory. Verdict: succeeded (exit 0) when compiled in time, else the verdict of a failed compilation.
+# bomb_functions: 100,000 small functions, each with its fixed cost: 1 MB becomes 22 MB of machine code in 2 to 3 s.
+# Limit: compile time and compiled size. Verdict: succeeded when compiled in time, else the verdict of a failed
+# compilation.
 """Prints the module as text."""
 
 COUNT = 100_000

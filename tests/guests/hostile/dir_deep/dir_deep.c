@@ -1,5 +1,5 @@
-// dir_deep: makes directories inside one another until the file system refuses: a host that walks or frees such a tree by
-// recursion uses up its stack.
+// dir_deep: makes directories inside one another until the file system refuses: a host that walks or frees such a tree
+// by recursion uses up its stack.
 // Limit: directory entries. Verdict: succeeded: the limit is an errno for the guest; exit code 1 for any other errno.
 #include <errno.h>
 #include <fcntl.h>

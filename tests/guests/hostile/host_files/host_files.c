@@ -1,5 +1,5 @@
-// host_files: tries to open files of the host: by absolute path, by "..", through a symbolic link, and past wasi-libc by
-// path_open on each descriptor that could be a directory. Prints the errno of each.
+// host_files: tries to open files of the host: by absolute path, by "..", through a symbolic link, and past wasi-libc
+// by path_open on each descriptor that could be a directory. Prints the errno of each.
 // Limit: isolation. Verdict: succeeded when every attempt fails; exit code 1 when one was opened.
 #include <errno.h>
 #include <fcntl.h>

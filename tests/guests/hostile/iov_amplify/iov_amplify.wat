@@ -1,5 +1,6 @@
 ;; iov_amplify: one fd_write of 8,000 buffers that are all the same 8 MiB: 64 GB from a small memory, each buffer valid.
-;; Limit: output, which must hold inside one call. Verdict: output_exceeded; exit code 1 when all was accepted or an errno came.
+;; Limit: output, which must hold inside one call. Verdict: output_exceeded; exit code 1 when all was accepted or an
+;; errno came.
 (module
   (import "wasi_snapshot_preview1" "fd_write"
     (func $fd_write (param i32 i32 i32 i32) (result i32)))

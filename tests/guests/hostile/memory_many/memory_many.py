@@ -1,5 +1,6 @@
 # memory_many: 100 memories of 2 MiB, each far below the limit, together 200 MiB.
-# Limit: memory, over all memories together. Verdict: memory_exceeded, or rejected where several memories are not permitted.
+# Limit: memory, over all memories together. Verdict: memory_exceeded, or rejected where several memories are not
+# permitted.
 # Flags: --enable-multi-memory
 """Prints the module as text. One hundred is the most memories that validators accept."""
 

@@ -1,5 +1,5 @@
-;; secret_seeker: grows its memory to 32 MiB and prints "found" when it holds secret_writer's marker, "dirty" when it holds
-;; anything but zeros, "clean" otherwise.
+;; secret_seeker: grows its memory to 32 MiB and prints "found" when it holds secret_writer's marker, "dirty" when it
+;; holds anything but zeros, "clean" otherwise.
 ;; Limit: isolation. Verdict: succeeded, and stdout is "clean\n"; exit code 1 for "dirty", 2 for "found".
 (module
   (import "wasi_snapshot_preview1" "fd_write"

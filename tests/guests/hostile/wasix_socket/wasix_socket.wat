@@ -1,6 +1,6 @@
 ;; wasix_socket: a WASIX module that connects a TCP socket to 127.0.0.1:80 and exits with the errno.
-;; Limit: isolation: no network. Verdict: failed, and the exit code is the errno of sock_open or sock_connect; 0 would be a
-;; connection.
+;; Limit: isolation: no network. Verdict: failed, and the exit code is the errno of sock_open or sock_connect; 0 would
+;; be a connection.
 (module
   (import "wasix_32v1" "sock_open" (func $sock_open (param i32 i32 i32 i32) (result i32)))
   (import "wasix_32v1" "sock_connect" (func $sock_connect (param i32 i32) (result i32)))

@@ -1,6 +1,6 @@
 ;; wasix_thread: a WASIX module that starts a thread with an endless loop and exits with the errno of thread_spawn_v2.
-;; Limit: threads are denied. Verdict: failed, and the exit code is the errno; 0 would be a thread; rejected where shared
-;; memories are not permitted.
+;; Limit: threads are denied. Verdict: failed, and the exit code is the errno; 0 would be a thread; rejected where
+;; shared memories are not permitted.
 ;; Flags: --enable-threads
 (module
   (import "env" "memory" (memory 2 16 shared))

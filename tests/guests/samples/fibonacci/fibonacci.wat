@@ -1,5 +1,5 @@
 ;; fibonacci: exports fib(n), the n-th Fibonacci number, and add(a, b); no WASI: called by the name of the export.
-;; Example: entry point "fib" with 50 returns 12586269025; fib wraps around 2^64 beyond 93.
+;; Example: entry point "fib" with 50 returns 12586269025; beyond 92 the sum no longer fits in an i64 and wraps around.
 ;; Call: fib 50
 (module
   (func (export "fib") (param $n i32) (result i64)

@@ -29,16 +29,19 @@ function isSpace(code: i32): bool {
 
 /** Puts each word's first letter in upper case and the rest in lower case; white space separates words. */
 function title(text: string): string {
-  const parts: string[] = [];
-  let start = 0;
-  for (let at = 1; at <= text.length; at++) {
-    // A part is a word with the white space behind it.
-    if (at == text.length || (isSpace(text.charCodeAt(at - 1)) && !isSpace(text.charCodeAt(at)))) {
-      parts.push(text.charAt(start).toUpperCase() + text.substring(start + 1, at).toLowerCase());
-      start = at;
+  const units = String.UTF16.encode(text.toLowerCase());
+  let inWord = false;
+  for (let at = 0; at < units.byteLength; at += 2) {
+    const address = changetype<usize>(units) + at;
+    const code = load<u16>(address);
+    if (!inWord) {
+      const upper = String.fromCharCode(code).toUpperCase();
+      // A letter without a single upper-case one ("ß" would become "SS") stays as it is.
+      if (upper.length == 1) store<u16>(address, <u16>upper.charCodeAt(0));
     }
+    inWord = !isSpace(code);
   }
-  return parts.join("");
+  return String.UTF16.decode(units);
 }
 
 function run(style: string): i32 {
