@@ -16,7 +16,7 @@ use std::{
         atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Why an execution was ended by the host.
@@ -43,37 +43,51 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// The guest's side of a request: the address of the instance's hidden stop flag.
-struct GuestFlag(Option<NonNull<AtomicI32>>);
+/// What changes under the lock: the deadline, and the address of the instance's hidden stop flag.
+struct State {
+    deadline: Instant,
+    guest_flag: Option<NonNull<AtomicI32>>,
+}
 
 // SAFETY: the pointer is only followed under the mutex that holds it, and `detach` clears it before the
 // instance that owns the flag goes away.
-unsafe impl Send for GuestFlag {}
+unsafe impl Send for State {}
 
 /// One execution's end, requested once and seen everywhere.
 pub struct Stop {
-    deadline: Instant,
     reason: AtomicU8,
-    guest: Mutex<GuestFlag>,
+    state: Mutex<State>,
     wake: Condvar,
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stop").field("reason", &self.reason()).finish_non_exhaustive()
+    }
 }
 
 impl Stop {
     /// Make the switch of an execution that has to be over at `deadline`.
     pub fn new(deadline: Instant) -> Self {
-        Self { deadline, reason: AtomicU8::new(0), guest: Mutex::new(GuestFlag(None)), wake: Condvar::new() }
+        let state = State { deadline, guest_flag: None };
+        Self { reason: AtomicU8::new(0), state: Mutex::new(state), wake: Condvar::new() }
     }
 
     /// The instant at which the execution has to be over.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        self.lock().deadline
+    }
+
+    /// Move the deadline, for time that passed through no doing of the guest's.
+    pub fn extend(&self, by: Duration) {
+        self.lock().deadline += by;
     }
 
     /// Tell the execution to end. The first reason stays; later ones change nothing.
     pub fn request(&self, reason: StopReason) {
-        let guest = self.lock();
+        let state = self.lock();
         let _ = self.reason.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst);
-        if let Some(flag) = guest.0 {
+        if let Some(flag) = state.guest_flag {
             // SAFETY: `attach` promised that the flag lives until `detach`, which needs this lock.
             unsafe { flag.as_ref() }.store(1, Ordering::SeqCst);
         }
@@ -139,12 +153,12 @@ impl Stop {
             if woken.load(Ordering::SeqCst) || until.is_some_and(|until| until <= now) {
                 return Ok(());
             }
-            if self.deadline <= now {
+            if guard.deadline <= now {
                 drop(guard);
                 self.request(StopReason::Deadline);
                 return self.check();
             }
-            let end = until.map_or(self.deadline, |until| until.min(self.deadline));
+            let end = until.map_or(guard.deadline, |until| until.min(guard.deadline));
             guard = self.wake.wait_timeout(guard, end - now).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -154,8 +168,7 @@ impl Stop {
     /// # Safety
     /// `flag` must stay valid until [`Stop::detach`] has returned.
     pub unsafe fn attach(&self, flag: NonNull<AtomicI32>) {
-        let mut guest = self.lock();
-        guest.0 = Some(flag);
+        self.lock().guest_flag = Some(flag);
         if self.reason().is_some() {
             // SAFETY: the caller's promise.
             unsafe { flag.as_ref() }.store(1, Ordering::SeqCst);
@@ -164,11 +177,11 @@ impl Stop {
 
     /// Forget the guest's stop flag. To be called before the instance is dropped.
     pub fn detach(&self) {
-        self.lock().0 = None;
+        self.lock().guest_flag = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, GuestFlag> {
-        self.guest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,8 +202,6 @@ impl Wake for Parker {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn stop_in(time: Duration) -> Arc<Stop> {

@@ -11,44 +11,38 @@ use super::{
 const SIZE_MAX: u64 = i64::MAX as u64;
 
 /// The bytes of a file: shared with whoever gave or takes them until somebody writes.
-pub(super) enum Contents {
-    Shared(Bytes),
-    Own(Vec<u8>),
+#[derive(Default)]
+pub(super) struct Contents {
+    /// The contents, if they are shared; `own` is empty then.
+    shared: Option<Bytes>,
+    own: Vec<u8>,
 }
 
 impl Contents {
-    pub fn len(&self) -> u64 {
+    pub(crate) fn shared(bytes: Bytes) -> Self {
+        Self { shared: Some(bytes), own: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
         self.as_slice().len() as u64
     }
 
     fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Own(bytes) => bytes,
-        }
+        self.shared.as_deref().unwrap_or(&self.own)
     }
 
     /// The bytes for writing.
     fn own(&mut self) -> &mut Vec<u8> {
-        if let Self::Shared(bytes) = self {
-            *self = Self::Own(std::mem::take(bytes).into());
+        if let Some(bytes) = self.shared.take() {
+            self.own = bytes.into();
         }
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(_) => unreachable!("replaced above"),
-        }
+        &mut self.own
     }
 
     /// The bytes for somebody else, without a copy.
-    pub fn share(&mut self) -> Bytes {
-        match self {
-            Self::Shared(bytes) => bytes.clone(),
-            Self::Own(bytes) => {
-                let bytes = Bytes::from(std::mem::take(bytes));
-                *self = Self::Shared(bytes.clone());
-                bytes
-            }
-        }
+    pub(crate) fn share(&mut self) -> Bytes {
+        let own = &mut self.own;
+        self.shared.get_or_insert_with(|| std::mem::take(own).into()).clone()
     }
 }
 
@@ -63,7 +57,7 @@ fn reserve(bytes: &mut Vec<u8>, size: usize, room: u64) -> Result<(), Error> {
 }
 
 impl Tree {
-    pub fn contents(&self, id: Id) -> Result<&Contents, Error> {
+    pub(crate) fn contents(&self, id: Id) -> Result<&Contents, Error> {
         match &self.node(id).body {
             Body::File(contents) => Ok(contents),
             Body::Directory(_) => Err(Error::IsDirectory),
@@ -71,7 +65,7 @@ impl Tree {
         }
     }
 
-    pub fn contents_mut(&mut self, id: Id) -> Result<&mut Contents, Error> {
+    pub(crate) fn contents_mut(&mut self, id: Id) -> Result<&mut Contents, Error> {
         match &mut self.node_mut(id).body {
             Body::File(contents) => Ok(contents),
             Body::Directory(_) => Err(Error::IsDirectory),
@@ -80,7 +74,7 @@ impl Tree {
     }
 
     /// Copy bytes at `offset` into `buffer`, as many as there are.
-    pub fn read(&self, id: Id, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+    pub(crate) fn read(&self, id: Id, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let bytes = self.contents(id)?.as_slice();
         let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
         let count = rest.len().min(buffer.len());
@@ -89,7 +83,7 @@ impl Tree {
     }
 
     /// Write `bytes` at `offset`, as many as the quota has room for, at least one.
-    pub fn write(&mut self, id: Id, offset: u64, bytes: &[u8], now: Timestamp) -> Result<usize, Error> {
+    pub(crate) fn write(&mut self, id: Id, offset: u64, bytes: &[u8], now: Timestamp) -> Result<usize, Error> {
         let room = self.room();
         let contents = self.contents_mut(id)?;
         if bytes.is_empty() {
@@ -122,7 +116,7 @@ impl Tree {
     }
 
     /// Cut a file off at `size`, or fill it up to there with zeros.
-    pub fn resize(&mut self, id: Id, size: u64, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn resize(&mut self, id: Id, size: u64, now: Timestamp) -> Result<(), Error> {
         let room = self.room();
         let contents = self.contents_mut(id)?;
         let before = contents.len();
@@ -135,8 +129,8 @@ impl Tree {
         let length = usize::try_from(size).map_err(|_| Error::TooLarge)?;
         if size == 0 {
             // Gives the memory back, too.
-            *contents = Contents::Own(Vec::new());
-        } else if let (Contents::Shared(bytes), true) = (&mut *contents, size < before) {
+            *contents = Contents::default();
+        } else if let (Some(bytes), true) = (&mut contents.shared, size < before) {
             bytes.truncate(length);
         } else {
             let own = contents.own();

@@ -21,46 +21,43 @@ mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use self::{
-    handle::{DirEntry, Handle, Open},
-    inputs::{AddError, Files, PathProblem},
-};
+pub(crate) use self::handle::{DirEntry, Handle, Open};
 use self::{
     resolve::Follow,
     tree::{Id, Tree},
 };
 
 /// The longest path, in bytes, as Linux has it (`PATH_MAX`).
-pub const PATH_MAX: usize = 4096;
+pub(crate) const PATH_MAX: usize = 4096;
 /// The longest name in a directory, in bytes (`NAME_MAX`).
-pub const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 /// How many symbolic links a path may lead through (`MAXSYMLINKS` of Linux).
-pub const LINKS_MAX: usize = 40;
+pub(crate) const LINKS_MAX: usize = 40;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z.
-pub type Timestamp = u64;
+pub(crate) type Timestamp = u64;
 
 /// How much a file system may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// Bytes of file contents and link targets. Holes count: a file costs its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Inodes and names together, the root not counted: a plain file is two, one more link to it is one.
-    pub entries: usize,
+    pub(crate) entries: usize,
 }
 
 /// What a file system holds, counted as [`Quota`] counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Bytes of file contents and link targets.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Inodes and names.
-    pub entries: usize,
+    pub(crate) entries: usize,
 }
 
 /// What a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A regular file.
     File,
     /// A directory.
@@ -71,33 +68,33 @@ pub enum Kind {
 
 /// When something last happened to an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Times {
+pub(crate) struct Times {
     /// Access; only ever set by request.
-    pub accessed: Timestamp,
+    pub(crate) accessed: Timestamp,
     /// Change of the contents.
-    pub modified: Timestamp,
+    pub(crate) modified: Timestamp,
     /// Change of the inode.
-    pub changed: Timestamp,
+    pub(crate) changed: Timestamp,
 }
 
 /// What is known of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
+pub(crate) struct Stat {
     /// A number no other inode of this file system has or had.
-    pub inode: u64,
+    pub(crate) inode: u64,
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Names that lead to it. A directory counts itself and its subdirectories' `..`, as on Unix.
-    pub links: u64,
+    pub(crate) links: u64,
     /// Bytes of a file's contents or a link's target; 0 for a directory.
-    pub size: u64,
+    pub(crate) size: u64,
     /// When it last changed.
-    pub times: Times,
+    pub(crate) times: Times,
 }
 
 /// Why the file system refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A name on the way, or the last one, does not exist.
     #[error("no such file or directory")]
     NotFound,
@@ -144,42 +141,37 @@ pub enum Error {
 
 /// A new value for a time stamp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SetTimes {
+pub(crate) struct SetTimes {
     /// The access time, if it is to change.
-    pub accessed: Option<Timestamp>,
+    pub(crate) accessed: Option<Timestamp>,
     /// The modification time, if it is to change.
-    pub modified: Option<Timestamp>,
+    pub(crate) modified: Option<Timestamp>,
 }
 
 /// A file system in memory. Clones share it.
 #[derive(Clone)]
-pub struct FileSystem(Arc<Mutex<Tree>>);
+pub(crate) struct FileSystem(Arc<Mutex<Tree>>);
 
 impl FileSystem {
     /// Make an empty file system that may grow to `quota`.
-    pub fn new(quota: Quota, now: Timestamp) -> Self {
+    pub(crate) fn new(quota: Quota, now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(Tree::new(quota, now))))
     }
 
     /// Open the root directory.
-    pub fn root(&self) -> Handle {
+    pub(crate) fn root(&self) -> Handle {
         let mut tree = self.lock();
         tree.node_mut(Id::ROOT).handles += 1;
         Handle::opened(self.clone(), Id::ROOT)
     }
 
     /// Say what is in use.
-    pub fn usage(&self) -> Usage {
+    #[cfg(test)]
+    pub(crate) fn usage(&self) -> Usage {
         self.lock().used
     }
 
     fn lock(&self) -> MutexGuard<'_, Tree> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for FileSystem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("FileSystem").field(&self.usage()).finish()
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum Place<'p> {
 
 impl Place<'_> {
     /// The inode at the place.
-    pub fn existing(&self) -> Result<Id, Error> {
+    pub(crate) fn existing(&self) -> Result<Id, Error> {
         match self {
             Self::Directory(id) => Ok(*id),
             Self::Entry { id, .. } => id.ok_or(Error::NotFound),
@@ -67,7 +67,7 @@ impl Component {
 
 impl Tree {
     /// Follow `path` from the directory `start`.
-    pub fn resolve<'p>(&self, start: Id, path: &'p str, follow: Follow) -> Result<Place<'p>, Error> {
+    pub(crate) fn resolve<'p>(&self, start: Id, path: &'p str, follow: Follow) -> Result<Place<'p>, Error> {
         check(path)?;
         let mut text = Cow::Borrowed(path);
         let mut here = start;
@@ -119,7 +119,7 @@ impl Tree {
     }
 
     /// Whether `inner` is `outer` or somewhere below it.
-    pub fn is_within(&self, inner: Id, outer: Id) -> bool {
+    pub(crate) fn is_within(&self, inner: Id, outer: Id) -> bool {
         let mut here = inner;
         while here != outer {
             match self.directory(here) {

@@ -1,19 +1,15 @@
 //! Inodes, names, and what they cost.
 
-use std::{
-    collections::BTreeMap,
-    ops::Bound,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use super::{Error, Kind, Quota, Stat, Timestamp, Times, Usage, contents::Contents};
+use super::{Error, Kind, Quota, Stat, Times, Timestamp, Usage, contents::Contents};
 
 /// The place of an inode in [`Tree::nodes`]. Places are used again, inode numbers are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(u32);
 
 impl Id {
-    pub const ROOT: Self = Self(0);
+    pub(crate) const ROOT: Self = Self(0);
 }
 
 /// What an inode is.
@@ -27,18 +23,18 @@ pub(super) enum Body {
 
 pub(super) struct Node {
     /// The inode number.
-    pub serial: u64,
-    pub links: u64,
+    pub(crate) serial: u64,
+    pub(crate) links: u64,
     /// Open handles. An inode goes when it has neither names nor handles.
-    pub handles: usize,
-    pub times: Times,
-    pub body: Body,
+    pub(crate) handles: usize,
+    pub(crate) times: Times,
+    pub(crate) body: Body,
 }
 
 /// A directory's names, in the order they were made: a name's cookie stays the same as long as it exists,
 /// so that a reader can go on where it stopped, whatever else comes and goes.
 pub(super) struct Directory {
-    pub parent: Id,
+    pub(crate) parent: Id,
     /// The cookie of the next new name. Those below [`Directory::FIRST`] are `.` and `..`.
     next: u64,
     by_name: BTreeMap<Arc<str>, u64>,
@@ -48,20 +44,20 @@ pub(super) struct Directory {
 impl Directory {
     const FIRST: u64 = 3;
 
-    pub fn new(parent: Id) -> Self {
+    pub(crate) fn new(parent: Id) -> Self {
         Self { parent, next: Self::FIRST, by_name: BTreeMap::new(), by_cookie: BTreeMap::new() }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    pub fn get(&self, name: &str) -> Option<Id> {
+    pub(crate) fn get(&self, name: &str) -> Option<Id> {
         self.by_cookie.get(self.by_name.get(name)?).map(|(_, id)| *id)
     }
 
     /// The names that come after `cookie`.
-    pub fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &Arc<str>, Id)> {
+    pub(crate) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &Arc<str>, Id)> {
         let range = (Bound::Excluded(cookie), Bound::Unbounded);
         self.by_cookie.range(range).map(|(cookie, (name, id))| (*cookie, name, *id))
     }
@@ -83,13 +79,13 @@ pub(super) struct Tree {
     nodes: Vec<Node>,
     free: Vec<Id>,
     quota: Quota,
-    pub used: Usage,
+    pub(crate) used: Usage,
     /// Inodes made so far.
     serial: u64,
 }
 
 impl Tree {
-    pub fn new(quota: Quota, now: Timestamp) -> Self {
+    pub(crate) fn new(quota: Quota, now: Timestamp) -> Self {
         let times = Times { accessed: now, modified: now, changed: now };
         let body = Body::Directory(Directory::new(Id::ROOT));
         // The root holds a handle of its own, so that it never goes.
@@ -97,15 +93,15 @@ impl Tree {
         Self { nodes: vec![root], free: Vec::new(), quota, used: Usage::default(), serial: 1 }
     }
 
-    pub fn node(&self, id: Id) -> &Node {
+    pub(crate) fn node(&self, id: Id) -> &Node {
         &self.nodes[id.0 as usize]
     }
 
-    pub fn node_mut(&mut self, id: Id) -> &mut Node {
+    pub(crate) fn node_mut(&mut self, id: Id) -> &mut Node {
         &mut self.nodes[id.0 as usize]
     }
 
-    pub fn kind(&self, id: Id) -> Kind {
+    pub(crate) fn kind(&self, id: Id) -> Kind {
         match &self.node(id).body {
             Body::Directory(_) => Kind::Directory,
             Body::Symlink(_) => Kind::Symlink,
@@ -113,7 +109,7 @@ impl Tree {
         }
     }
 
-    pub fn stat(&self, id: Id) -> Stat {
+    pub(crate) fn stat(&self, id: Id) -> Stat {
         let node = self.node(id);
         let size = match &node.body {
             Body::File(contents) => contents.len(),
@@ -123,7 +119,7 @@ impl Tree {
         Stat { inode: node.serial, kind: self.kind(id), links: node.links, size, times: node.times }
     }
 
-    pub fn directory(&self, id: Id) -> Result<&Directory, Error> {
+    pub(crate) fn directory(&self, id: Id) -> Result<&Directory, Error> {
         match &self.node(id).body {
             Body::Directory(directory) => Ok(directory),
             _ => Err(Error::NotDirectory),
@@ -138,7 +134,7 @@ impl Tree {
     }
 
     /// Bytes the quota leaves.
-    pub fn room(&self) -> u64 {
+    pub(crate) fn room(&self) -> u64 {
         self.quota.bytes.saturating_sub(self.used.bytes)
     }
 
@@ -152,7 +148,7 @@ impl Tree {
     }
 
     /// Make an inode with its first name.
-    pub fn create(&mut self, body: Body, parent: Id, name: &str, now: Timestamp) -> Result<Id, Error> {
+    pub(crate) fn create(&mut self, body: Body, parent: Id, name: &str, now: Timestamp) -> Result<Id, Error> {
         if self.node(parent).links == 0 {
             return Err(Error::NotFound);
         }
@@ -186,7 +182,7 @@ impl Tree {
     }
 
     /// Give a file or symbolic link one more name.
-    pub fn link(&mut self, id: Id, parent: Id, name: &str, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn link(&mut self, id: Id, parent: Id, name: &str, now: Timestamp) -> Result<(), Error> {
         if self.node(parent).links == 0 {
             return Err(Error::NotFound);
         }
@@ -208,7 +204,7 @@ impl Tree {
     }
 
     /// Take a name away, and with the last one the inode.
-    pub fn unlink(&mut self, parent: Id, name: &str, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn unlink(&mut self, parent: Id, name: &str, now: Timestamp) -> Result<(), Error> {
         let Some(id) = self.leave(parent, name, now)? else { return Err(Error::NotFound) };
         self.used.entries -= 1;
         let node = self.node_mut(id);
@@ -229,7 +225,7 @@ impl Tree {
     }
 
     /// Move a name, over what the new name led to before. The caller checked that this may be done.
-    pub fn move_name(&mut self, from: (Id, &str), to: (Id, &str), now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn move_name(&mut self, from: (Id, &str), to: (Id, &str), now: Timestamp) -> Result<(), Error> {
         if self.node(to.0).links == 0 {
             return Err(Error::NotFound);
         }
@@ -248,7 +244,7 @@ impl Tree {
     }
 
     /// Give an inode up if nothing leads to it any more.
-    pub fn release(&mut self, id: Id) {
+    pub(crate) fn release(&mut self, id: Id) {
         let node = self.node_mut(id);
         if node.links > 0 || node.handles > 0 {
             return;

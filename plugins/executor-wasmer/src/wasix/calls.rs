@@ -11,7 +11,7 @@ use super::{
     rules::{Rule, Step, rule},
 };
 
-/// The guest ended itself with this exit code.
+/// The guest ended itself with this exit code. (The one of wasmer-wasix keeps 16 bits of it.)
 #[derive(Clone, Copy, Debug, Error)]
 #[error("exited with code {0}")]
 pub(super) struct Exited(pub(super) i32);
@@ -19,7 +19,7 @@ pub(super) struct Exited(pub(super) i32);
 /// wasmer-wasix panicked; the execution is over, the process is not.
 #[derive(Debug, Error)]
 #[error("wasmer-wasix failed in {0}")]
-pub(super) struct Panicked(String);
+pub(super) struct Panicked(pub(super) String);
 
 #[derive(Debug, Error)]
 enum Refused {
@@ -28,6 +28,10 @@ enum Refused {
     #[error("{0} was called before the instance was ready")]
     NotReady(String),
 }
+
+/// Calls that may go to wasmer-wasix while it is in one already. It can run the guest's signal handler in any call,
+/// that handler may call again, and each level takes a piece of the host's stack.
+const MAX_NESTED: u8 = 4;
 
 /// Make the function that a guest gets for `original`.
 pub(super) fn bind(store: &mut impl AsStoreMut, env: &FunctionEnv<Kept>, name: &str, original: Function) -> Function {
@@ -58,20 +62,22 @@ fn call(
     rule: Rule,
     original: &Function,
 ) -> Result<i32, RuntimeError> {
-    let handling = env.data().handling;
     let errno = match with_guest(&mut env, args, name, rule.before)? {
         Err(errno) => number(errno),
         Ok(Step::Done) => 0,
+        Ok(Step::Original) if env.data().nested >= MAX_NESTED => number(Errno::Again),
         Ok(Step::Original) => {
+            env.data_mut().nested += 1;
             // A panic here is caught so that it costs the guest its execution and nobody else theirs.
             let answer = catch_unwind(AssertUnwindSafe(|| original.call(&mut env, args)));
             let kept = env.data_mut();
-            kept.handling = handling;
-            let answer = answer.map_err(|_| {
-                kept.panicked = true;
-                RuntimeError::user(Box::new(Panicked(name.to_owned())))
-            })?;
+            kept.nested -= 1;
+            let answer = answer.map_err(|_| RuntimeError::user(Box::new(Panicked(name.to_owned()))))?;
             kept.stop.check().map_err(|stopped| RuntimeError::user(Box::new(stopped)))?;
+            if let Some(exited) = kept.exited {
+                // It was a signal handler that exited, of which wasmer-wasix makes an error of its own.
+                return Err(RuntimeError::user(Box::new(exited)));
+            }
             let refused = kept.files.take_refused();
             match answer?.first() {
                 Some(Value::I32(0)) | None => match rule.after {

@@ -46,15 +46,10 @@ pub(super) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Start with the standard streams, and with the first directories up to number `last`.
-    pub(super) fn new(last: u32, max: usize) -> Self {
-        let kind = |fd| match fd {
-            0 => Kind::Stdin,
-            1 => Kind::Output(OutputStream::Stdout),
-            2 => Kind::Output(OutputStream::Stderr),
-            _ => Kind::Plain,
-        };
-        Self { open: (0..=last).map(|fd| (fd, Descriptor::new(kind(fd)))).collect(), max }
+    /// Start with the standard streams and the root directory.
+    pub(super) fn new(max: usize) -> Self {
+        let kinds = [Kind::Stdin, Kind::Output(OutputStream::Stdout), Kind::Output(OutputStream::Stderr), Kind::Plain];
+        Self { open: (0..).zip(kinds.map(Descriptor::new)).collect(), max }
     }
 
     /// Whether `count` more may be opened.

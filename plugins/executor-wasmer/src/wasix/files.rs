@@ -16,7 +16,9 @@ use std::{
 use bytes::Bytes;
 use wasmer_wasix::{
     FsError,
-    virtual_fs::{self, FileOpener, FileSystem, FileType, Metadata, OpenOptions, OpenOptionsConfig, ReadDir, VirtualFile},
+    virtual_fs::{
+        self, FileOpener, FileSystem, FileType, Metadata, OpenOptions, OpenOptionsConfig, ReadDir, VirtualFile,
+    },
 };
 use wasmwiz_core::system::Clock;
 
@@ -138,7 +140,10 @@ impl Dir {
         if let Some(name) = found {
             return self.children.remove(&name).is_some();
         }
-        self.children.values_mut().any(|node| matches!(node, Node::Dir(dir) if dir.remove_file(file)))
+        self.children.values_mut().any(|node| match node {
+            Node::Dir(dir) => dir.remove_file(file),
+            _ => false,
+        })
     }
 
     fn collect(&self, prefix: &str, into: &mut Vec<(String, Bytes)>) {
@@ -233,6 +238,12 @@ impl Files {
         tree.insert(&path, || Node::File(file)).map(drop)
     }
 
+    /// A reference that does not keep the files alive.
+    #[cfg(test)]
+    pub(super) fn downgrade(&self) -> std::sync::Weak<impl Sized + use<>> {
+        Arc::downgrade(&self.tree)
+    }
+
     /// The regular files, by path.
     pub(super) fn collect(&self) -> Vec<(String, Bytes)> {
         let mut files = Vec::new();
@@ -308,8 +319,10 @@ impl FileSystem for Files {
     fn read_dir(&self, path: &Path) -> virtual_fs::Result<ReadDir> {
         let names = components(path)?;
         let tree = self.lock();
-        let entry =
-            |(name, node): (&String, &Node)| virtual_fs::DirEntry { path: path.join(name), metadata: Ok(node.metadata()) };
+        let entry = |(name, node): (&String, &Node)| virtual_fs::DirEntry {
+            path: path.join(name),
+            metadata: Ok(node.metadata()),
+        };
         Ok(ReadDir::new(tree.root.find(&names)?.children.iter().map(entry).collect()))
     }
 

@@ -6,10 +6,7 @@ use wasmer::{Memory, MemoryView, RuntimeError, Value};
 use wasmer_wasix::wasmer_wasix_types::wasi::Errno;
 use wasmwiz_core::system::{Clock, Random};
 
-use super::{
-    descriptors::Descriptors,
-    files::Files,
-};
+use super::{calls::Exited, descriptors::Descriptors, files::Files};
 use crate::{
     stdio::{Output, Stdin},
     stop::{Stop, Stopped},
@@ -27,10 +24,10 @@ pub(super) struct Kept {
     pub(super) descriptors: Descriptors,
     /// The guest's memory; none before its instance is ready.
     pub(super) memory: Option<Memory>,
-    /// How many signal handlers of the guest are on the stack.
-    pub(super) handling: u8,
-    /// Whether a panic of wasmer-wasix was caught.
-    pub(super) panicked: bool,
+    /// How the guest ended itself, if it did.
+    pub(super) exited: Option<Exited>,
+    /// How many calls of wasmer-wasix are on the stack.
+    pub(super) nested: u8,
 }
 
 /// Why a host call gives no answer.

@@ -11,9 +11,7 @@ use std::{
 use bytes::Bytes;
 use wasmer_wasix::{
     FsError,
-    virtual_fs::{
-        self, AsyncRead, AsyncSeek, AsyncWrite, FileType, Metadata, OpenOptionsConfig, ReadBuf, VirtualFile,
-    },
+    virtual_fs::{self, AsyncRead, AsyncSeek, AsyncWrite, FileType, Metadata, OpenOptionsConfig, ReadBuf, VirtualFile},
 };
 
 use super::files::{Files, Space};

@@ -29,10 +29,7 @@ mod waits;
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -42,8 +39,11 @@ use wasmer::{
     RuntimeError, Store,
 };
 use wasmer_wasix::{
-    FsError, Runtime, WasiEnvBuilder, WasiError, WasiFunctionEnv, WasiModuleInstanceHandles, WasiModuleTreeHandles,
-    WasiVersion, capabilities::Capabilities, generate_import_object_from_env,
+    Fd, FsError, Runtime, VIRTUAL_ROOT_FD, WasiEnvBuilder, WasiError, WasiFs, WasiFunctionEnv,
+    WasiModuleInstanceHandles, WasiModuleTreeHandles, WasiVersion,
+    capabilities::Capabilities,
+    fs::Kind,
+    generate_import_object_from_env,
     virtual_fs::{FileSystem, null_file::NullFile},
 };
 use wasmwiz_core::system::{Clock, Random};
@@ -94,7 +94,7 @@ pub struct Config {
     pub random: Arc<dyn Random>,
     /// What the guest may keep in files.
     pub quota: Quota,
-    /// Open descriptors, the five that a guest starts with included.
+    /// Open descriptors, the four that a guest starts with included.
     pub max_descriptors: usize,
 }
 
@@ -166,7 +166,7 @@ pub fn prepare(
     for (path, contents) in config.files {
         files.add(&path, contents).map_err(|source| Error::File { path, source })?;
     }
-    let (wasi, last) = environment(shared, store, config.args, config.env, files.clone())?;
+    let wasi = environment(shared, store, config.args, config.env, files.clone())?;
     let kept = Kept {
         stop: config.stop.clone(),
         stdin: config.stdin,
@@ -175,26 +175,24 @@ pub fn prepare(
         clock: config.clock,
         random: config.random,
         files: files.clone(),
-        descriptors: Descriptors::new(last, config.max_descriptors),
+        descriptors: Descriptors::new(config.max_descriptors),
         memory: None,
-        handling: 0,
-        panicked: false,
+        exited: None,
+        nested: 0,
     };
     let kept = FunctionEnv::new(store, kept);
     let (imports, memory) = imports(store, module, &wasi, &kept)?;
     Ok((imports, Session { kept, wasi, memory, files, stop: config.stop }))
 }
 
-/// Make wasmer-wasix's side of an execution. Says which is the last descriptor it has open.
+/// Make wasmer-wasix's side of an execution.
 fn environment(
     shared: &Shared,
     store: &mut Store,
     mut args: Vec<String>,
     env: Vec<(String, String)>,
     files: Files,
-) -> Result<(WasiFunctionEnv, u32), Error> {
-    let last = Arc::new(AtomicU32::new(0));
-    let found = last.clone();
+) -> Result<WasiFunctionEnv, Error> {
     let mut capabilities = Capabilities::new();
     capabilities.threading.max_threads = Some(1);
     capabilities.threading.enable_asynchronous_threading = false;
@@ -208,16 +206,28 @@ fn environment(
         .stdout(Box::<NullFile>::default())
         .stderr(Box::<NullFile>::default())
         .envs(env)
-        .setup_fs(Box::new(move |_, fs| {
-            let descriptors = fs.fd_map.read().map_err(|error| error.to_string())?;
-            found.store(descriptors.keys().max().unwrap_or(0), Ordering::Relaxed);
-            Ok(())
-        }));
+        .setup_fs(Box::new(|_, fs| one_root(fs)));
     builder.get_args_mut().clear();
     builder.get_args_mut().append(&mut args);
     builder.add_preopen_dir("/").map_err(|error| Error::Host(error.to_string()))?;
-    let wasi = builder.finalize(store).map_err(|error| Error::Environment(error.to_string()))?;
-    Ok((wasi, last.load(Ordering::Relaxed)))
+    builder.finalize(store).map_err(|error| Error::Environment(error.to_string()))
+}
+
+/// Leave one directory open, the one where files can be made, under the number of the root.
+///
+/// By itself wasmer-wasix opens a virtual root that holds nothing but other open directories, and programs take the
+/// first directory they find for the root.
+fn one_root(fs: &mut WasiFs) -> Result<(), String> {
+    let descriptors = fs.fd_map.get_mut().map_err(|error| error.to_string())?;
+    let last = descriptors.keys().max().unwrap_or(0);
+    let inode = descriptors.remove(last).ok_or("no directory is open")?.inode;
+    let root = descriptors.get(VIRTUAL_ROOT_FD).ok_or("no root is open")?.clone();
+    if let Kind::Dir { parent, .. } = &mut *inode.write() {
+        *parent = inode.downgrade();
+    }
+    descriptors.insert(false, VIRTUAL_ROOT_FD, Fd { inode: inode.clone(), ..root });
+    fs.root_inode = inode;
+    Ok(())
 }
 
 /// Make what `module` imports, and nothing else.
@@ -302,6 +312,8 @@ impl Session {
     }
 
     /// Free the execution: its store, its memory, its files.
+    ///
+    /// The store goes this way and not out of scope: after [`Outcome::HostFailed`] dropping it may panic again.
     ///
     /// # Errors
     /// [`Error::Host`] when wasmer-wasix panicked while it was torn down; what it could not free is lost.

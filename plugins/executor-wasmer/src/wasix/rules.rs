@@ -8,7 +8,7 @@
 //! - `context_*`, `call_dynamic`, `closure_*`, `reflect_signature`: can panic, and compile code for the guest.
 //! - `epoll_*`: what it watches are wasmer-wasix's own pipes and counters, and those are not used.
 //! - `path_link`: links directories into each other, which is never freed and counts against no quota.
-//! - `proc_raise_interval`: a signal in a handler runs the handler again, as deep as the host's stack goes.
+//! - `proc_raise_interval`: timers are looked at in some calls only, and no guest gets a timer of the host's.
 //! - `clock_time_set`: the clock is the host's.
 
 use wasmer::RuntimeError;
@@ -38,8 +38,6 @@ pub(super) struct Rule {
     pub(super) after: Option<fn(&mut Guest<'_>) -> Answer<()>>,
 }
 
-/// Signal handlers that may be on the stack at once. Each takes a piece of the host's stack as well.
-const MAX_HANDLERS: u8 = 4;
 /// `PATH_MAX` without its NUL. wasmer-wasix walks the path component by component and follows links in each.
 const MAX_PATH: u32 = 1023;
 
@@ -51,9 +49,9 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
         | "fd_datasync" | "fd_fdflags_get" | "fd_fdflags_set" | "fd_fdstat_get" | "fd_fdstat_set_flags"
         | "fd_fdstat_set_rights" | "fd_filestat_get" | "fd_filestat_set_size" | "fd_filestat_set_times"
         | "fd_prestat_dir_name" | "fd_prestat_get" | "fd_readdir" | "fd_sync" | "getcwd" | "proc_id" | "proc_parent"
-        | "proc_signals_get" | "proc_signals_sizes_get" | "thread_id" | "thread_parallelism" => |_| Ok(Step::Original),
-        "callback_signal" => |guest| { path(guest, 1)?; signals(guest) },
-        "chdir" => |guest| path(guest, 1),
+        | "proc_raise" | "proc_signal" | "proc_signals_get" | "proc_signals_sizes_get" | "thread_id"
+        | "thread_parallelism" | "thread_signal" => |_| Ok(Step::Original),
+        "callback_signal" | "chdir" => |guest| path(guest, 1),
         "clock_res_get" => waits::clock_res_get,
         "clock_time_get" => waits::clock_time_get,
         "fd_dup" => |guest| opens(guest, &[1]),
@@ -62,7 +60,7 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
         "fd_pipe" => |guest| opens(guest, &[0, 1]),
         "fd_pread" | "fd_pwrite" => streams::positioned,
         "fd_read" => streams::fd_read,
-        "fd_renumber" => |guest| { number(guest, 1)?; opens(guest, &[]) },
+        "fd_renumber" => renumbers,
         "fd_seek" | "fd_tell" => streams::seekable,
         "fd_write" => streams::fd_write,
         "futex_wait" => waits::futex_wait,
@@ -76,7 +74,6 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
         "poll_oneoff" => waits::poll_oneoff,
         "proc_exit" | "proc_exit2" | "thread_exit" => exit,
         "proc_join" => |_| Err(Errno::Child.into()),
-        "proc_raise" | "proc_signal" | "thread_signal" => signals,
         "random_get" => waits::random_get,
         "sched_yield" => waits::sched_yield,
         "thread_join" => |_| Err(Errno::Srch.into()),
@@ -111,22 +108,22 @@ fn opens(guest: &mut Guest<'_>, pointers: &[usize]) -> Answer<Step> {
     if guest.kept.descriptors.room_for(pointers.len().max(1)) { Ok(Step::Original) } else { Err(Errno::Mfile.into()) }
 }
 
+/// fd_renumber(from, to), which here leaves `from` open, as dup2 does.
+fn renumbers(guest: &mut Guest<'_>) -> Answer<Step> {
+    number(guest, 1)?;
+    let replaces = guest.kept.descriptors.get(guest.arg(1)).is_some();
+    if replaces { Ok(Step::Original) } else { opens(guest, &[]) }
+}
+
 /// Refuse a number that is too large for a descriptor: the table is as long as the largest.
 fn number(guest: &mut Guest<'_>, fd: usize) -> Answer<Step> {
     if guest.kept.descriptors.allows(guest.arg(fd)) { Ok(Step::Original) } else { Err(Errno::Badf.into()) }
 }
 
-/// Let a signal through, which may run the guest's handler.
-fn signals(guest: &mut Guest<'_>) -> Answer<Step> {
-    if guest.kept.handling >= MAX_HANDLERS {
-        return Err(Errno::Again.into());
-    }
-    guest.kept.handling += 1;
-    Ok(Step::Original)
-}
-
 fn exit(guest: &mut Guest<'_>) -> Answer<Step> {
-    Err(Failure::Trap(RuntimeError::user(Box::new(Exited(guest.arg(0).cast_signed())))))
+    let exited = Exited(guest.arg(0).cast_signed());
+    guest.kept.exited = Some(exited);
+    Err(Failure::Trap(RuntimeError::user(Box::new(exited))))
 }
 
 fn opened(guest: &mut Guest<'_>, pointer: usize, kind: Kind) -> Answer<()> {
