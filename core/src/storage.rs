@@ -77,10 +77,13 @@ pub struct SchemaStatus {
 /// - Every method may be called at any time from any thread; what returned `Ok` survives a crash.
 /// - What is not there is `None`, `false` or an empty list, never an error.
 /// - Lists are stable: newest id first, each item once, also while others are added.
+/// - Times are kept to the microsecond, whole numbers up to `i64::MAX`; a larger one is an error, never another number.
+/// - The time in a record's id and its `created_at` are the same to the minute; lists by time may rely on it.
 /// - [`crate::Error::Unavailable`] when the database does not answer.
 #[async_trait]
 pub trait Storage: Debug + Send + Sync + 'static {
-    /// Bring the schema up to date. Does nothing when it is.
+    /// Bring the schema up to date, with the users [`User::SAMPLES`] (`samples`) and [`User::LOCAL`] (`local`) in it.
+    /// Does nothing when it is; may be called by several programs at once.
     async fn migrate(&self) -> Result<SchemaStatus>;
 
     /// Say how the schema stands.
@@ -104,7 +107,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// List users.
     async fn list_users(&self, page: Page) -> Result<Vec<User>>;
 
-    /// Add a key. Its user must be there.
+    /// Add a key. [`crate::Error::NotFound`] when its user is not there, [`crate::Error::Conflict`] when its id or its
+    /// hash is taken.
     async fn create_api_key(&self, key: &ApiKey) -> Result<()>;
 
     /// Find a key, revoked and expired ones too, and its user, by the hash of its secret.
@@ -116,18 +120,19 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Revoke a user's key. `false` if the user has no such key; revoking twice keeps the first time and is `true`.
     async fn revoke_api_key(&self, user_id: Uuid, id: Uuid, at: DateTime<Utc>) -> Result<bool>;
 
-    /// Note that a key was used.
+    /// Note that a key was used. An earlier time than the one noted changes nothing.
     async fn touch_api_key(&self, id: Uuid, at: DateTime<Utc>) -> Result<()>;
 
     /// Whether there is any key at all.
     async fn has_api_keys(&self) -> Result<bool>;
 
     /// Store a module's record. The same bytes under the same name of the same owner give the version there is;
-    /// other bytes give the next version, also when several are stored at once. A version number is never used again.
+    /// other bytes give the next version, also when several are stored at once. A version number is never used again,
+    /// and what was deleted is not there. [`crate::Error::NotFound`] when the owner is not.
     async fn insert_module(&self, module: &NewModule) -> Result<Inserted>;
 
     /// Find what `viewer` means by `reference`. By id: their own or a public module. By name: their own, else one
-    /// that the server itself offers ([`User::SAMPLES`]).
+    /// that the server itself offers: a public one of [`User::SAMPLES`].
     async fn find_module(&self, viewer: Uuid, reference: &ModuleRef) -> Result<Option<Module>>;
 
     /// List modules.
@@ -136,7 +141,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Delete a user's module. `false` if the user has no such module.
     async fn delete_module(&self, owner: Uuid, id: Uuid, at: DateTime<Utc>) -> Result<bool>;
 
-    /// Keep the record of an execution, and note at its module when it last ran.
+    /// Keep the record of an execution, and note at its module when it last ran. A record outlives its module and its
+    /// key. [`crate::Error::NotFound`] when the user is not there.
     async fn record_execution(&self, record: &ExecutionRecord) -> Result<()>;
 
     /// Find a user's execution by id.

@@ -1,5 +1,6 @@
 //! What tests of plugins need: the contract suites, a clock that is set by hand, ready-made records.
 
+pub mod fixtures;
 pub mod suites;
 
 use std::{
