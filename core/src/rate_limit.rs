@@ -31,13 +31,22 @@ pub struct Decision {
     pub retry_after: Duration,
 }
 
+impl Decision {
+    /// What a quota without limit comes to; told by its `limit` of 0.
+    pub const UNLIMITED: Self =
+        Self { allowed: true, limit: 0, remaining: u32::MAX, reset: Duration::ZERO, retry_after: Duration::ZERO };
+}
+
 /// Counts requests.
 ///
 /// # Behavior
 /// - A new bucket is full. It fills evenly: one token every `60 s / per_minute`.
 /// - Of any number of simultaneous calls on a bucket with n tokens, n are allowed.
-/// - A refused call takes nothing.
-/// - A bucket is forgotten only once it is full, and so indistinguishable from a new one.
+/// - A refused call takes nothing, nor does a look.
+/// - A quota without limit gives [`Decision::UNLIMITED`] and needs no bucket.
+/// - When a bucket's quota changes, the tokens taken stay taken, at most as many as it now holds.
+/// - A bucket is forgotten only once it is full, and so indistinguishable from a new one. Where there is
+///   no room for another, newcomers share one: nobody is turned away for want of room, nobody gets tokens twice.
 #[async_trait]
 pub trait RateLimiter: Debug + Send + Sync + 'static {
     /// Take a token from the bucket named `bucket`.
