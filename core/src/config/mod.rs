@@ -4,24 +4,25 @@
 //! the program, `config/<profile>.toml`, the file named by `--config`, the environment
 //! (`WASMWIZ_RATE_LIMIT__MEMORY__MAX_BUCKETS=1000`), and the command line.
 
+mod bounds;
+mod message;
 mod reference;
 mod server;
+mod sources;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use figment::{
-    Figment, Metadata, Provider,
-    error::Kind,
-    providers::{Env, Format, Serialized, Toml},
-    value::{Dict, Map, Value},
+    Figment,
+    value::{Dict, Value},
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::message::explain;
 pub use self::{
+    bounds::between,
     reference::reference,
     server::{LogConfig, LogFormat, ServerConfig},
 };
@@ -35,11 +36,6 @@ use crate::{
     rate_limit::RateLimiter,
     storage::Storage,
 };
-
-/// The prefix of environment variables.
-const PREFIX: &str = "WASMWIZ_";
-/// Variables with the prefix that are no settings of the server.
-const OTHER_VARIABLES: [&str; 5] = ["PROFILE", "CONFIG", "API_KEY", "BOOTSTRAP_KEY", "SERVER"];
 
 /// A set of values for a purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,9 +193,15 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong: the key, where it was set, and what would be right.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let figment = collect(sources)?;
+        Self::load_from(sources, std::env::vars_os())
+    }
+
+    fn load_from(
+        sources: &Sources,
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let figment = sources::collect(sources, variables)?;
         let linked = linked()?;
-        check_sections(&figment, &linked)?;
         let value = |key: &str| -> Result<String, ConfigError> { section(&figment, &format!("{key}.use")) };
         let selection = Selection {
             storage: value("storage")?,
@@ -256,7 +258,7 @@ impl Config {
         rows.push(Explained {
             key: path.to_owned(),
             value,
-            source: self.figment.find_metadata(path).map_or_else(|| "unknown".into(), |from| origin(from, path)),
+            source: self.figment.find_metadata(path).map_or_else(|| "unknown".into(), |from| from.name.to_string()),
             help: key.map(|key| key.help.to_owned()).unwrap_or_default(),
         });
     }
@@ -266,70 +268,42 @@ impl Config {
             (plugin.check)(&self.figment, plugin.name)?;
         }
         let chosen = &self.selection;
-        Registry::<dyn Storage>::linked()?.get(&chosen.storage)?;
-        Registry::<dyn BlobStore>::linked()?.get(&chosen.blobs)?;
-        Registry::<dyn RateLimiter>::linked()?.get(&chosen.rate_limit)?;
-        Registry::<dyn ExecutionPolicy>::linked()?.get(&chosen.policy)?;
-        Registry::<dyn Executor>::linked()?.get(&chosen.executor)?;
-        for name in &chosen.auth {
-            Registry::<dyn AuthProvider>::linked()?.get(name)?;
+        self.check_chosen::<dyn Storage>(&chosen.storage)?;
+        self.check_chosen::<dyn BlobStore>(&chosen.blobs)?;
+        self.check_chosen::<dyn RateLimiter>(&chosen.rate_limit)?;
+        self.check_chosen::<dyn ExecutionPolicy>(&chosen.policy)?;
+        self.check_chosen::<dyn Executor>(&chosen.executor)?;
+        let source = message::source_of(&self.figment, "auth.use");
+        for (index, name) in chosen.auth.iter().enumerate() {
+            self.check_chosen::<dyn AuthProvider>(name)?;
+            if chosen.auth[..index].contains(name) {
+                return Err(ConfigError::Value(format!("`auth.use`{source} names `{name}` twice")));
+            }
         }
         if chosen.auth.is_empty() {
-            return Err(ConfigError::Value("auth.use names no provider, so nobody could use the server".into()));
+            return Err(ConfigError::Value(format!("`auth.use`{source} names no provider, so nobody could use the server")));
         }
         if self.profile != Profile::Development && chosen.auth.iter().any(|name| name == "none") {
             return Err(ConfigError::Value(format!(
-                "auth.use contains `none`, which lets everybody in; the profile {} refuses that. Use `api_key`",
+                "`auth.use`{source} contains `none`, which lets everybody in; the profile {} refuses that. Use `api_key`",
                 self.profile
             )));
         }
-        self.server.check().map_err(ConfigError::Value)
+        self.server.check().map_err(|(key, wrong)| {
+            let source = message::source_of(&self.figment, &format!("server.{key}"));
+            ConfigError::Value(format!("`server.{key}`{source} is {wrong}"))
+        })
     }
-}
 
-/// Merge all sources.
-fn collect(sources: &Sources) -> Result<Figment, ConfigError> {
-    let named = |name: &str, text: &str| Named { name: name.to_owned(), inner: Toml::string(text) };
-    let file = |path: &Path| Named { name: path.display().to_string(), inner: Toml::file_exact(path) };
-    let folder = |name: &str| Some(sources.folder.join(name)).filter(|path| path.is_file());
-
-    let mut figment = Figment::from(Named { name: "default".into(), inner: Serialized::defaults(defaults()?) });
-    if let Some(path) = folder("default.toml") {
-        figment = figment.merge(file(&path));
-    }
-    let name = format!("built-in {} profile", sources.profile);
-    figment = figment.merge(named(&name, sources.profile.built_in()));
-    if let Some(path) = folder(&format!("{}.toml", sources.profile)) {
-        figment = figment.merge(file(&path));
-    }
-    if let Some(path) = &sources.file {
-        if !path.is_file() {
-            return Err(ConfigError::Value(format!("the configuration file {} is not there", path.display())));
+    fn check_chosen<T: PluginKind + ?Sized>(&self, name: &str) -> Result<(), ConfigError> {
+        match Registry::<T>::linked()?.get(name) {
+            Err(PluginError::Unknown { kind, name, available }) => {
+                let source = message::source_of(&self.figment, &format!("{kind}.use"));
+                Err(ConfigError::Value(format!("unknown {kind} plugin `{name}`{source}; available: {available}")))
+            }
+            found => Ok(found.map(drop)?),
         }
-        figment = figment.merge(file(path));
     }
-    check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
-    figment = figment.merge(Env::prefixed(PREFIX).filter(|key| key.as_str().contains("__")).split("__"));
-    for (key, value) in &sources.flags {
-        let flag = Named { name: format!("--{}", key.rsplit('.').next().unwrap_or(key)), inner: Serialized::default(key, value) };
-        figment = figment.merge(flag);
-    }
-    Ok(figment)
-}
-
-/// The values that hold when nobody sets any.
-fn defaults() -> Result<serde_json::Value, PluginError> {
-    let mut root = serde_json::Map::new();
-    root.insert("server".into(), serde_json::to_value(ServerConfig::default()).unwrap_or_default());
-    root.insert("log".into(), serde_json::to_value(LogConfig::default()).unwrap_or_default());
-    for (kind, name) in KINDS {
-        root.insert(kind.into(), serde_json::json!({ "use": name }));
-    }
-    root.insert(AUTH.into(), serde_json::json!({ "use": ["api_key"] }));
-    for plugin in linked()? {
-        root[plugin.kind][plugin.name] = plugin.defaults;
-    }
-    Ok(root.into())
 }
 
 fn section<'a, T: Deserialize<'a>>(figment: &Figment, path: &str) -> Result<T, ConfigError> {
@@ -341,90 +315,34 @@ fn section<'a, T: Deserialize<'a>>(figment: &Figment, path: &str) -> Result<T, C
     })
 }
 
-/// Refuse sections and plugins' sections that nothing reads.
+/// Refuse sections and plugins' sections that nothing reads, and values where a section should be.
 fn check_sections(figment: &Figment, linked: &[Linked]) -> Result<(), ConfigError> {
     let root: Dict = figment.extract().map_err(|error| ConfigError::Value(explain(&error, "")))?;
     let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).chain([AUTH]).collect();
+    let unknown = |key: &str, known: &str| {
+        ConfigError::Value(message::unknown_key(key, &message::source_of(figment, key), known))
+    };
     for (name, value) in &root {
-        if !kinds.contains(&name.as_str()) {
-            if !["server", "log"].contains(&name.as_str()) {
-                let known = ["server", "log"].into_iter().chain(kinds.iter().copied()).collect::<Vec<_>>().join(", ");
-                return Err(unknown_key(figment, name, &known));
-            }
+        let is_kind = kinds.contains(&name.as_str());
+        if !is_kind && !["server", "log"].contains(&name.as_str()) {
+            return Err(unknown(name, &["server", "log"].into_iter().chain(kinds).collect::<Vec<_>>().join(", ")));
+        }
+        let Value::Dict(_, section) = value else { return Err(message::no_section(figment, name, value)) };
+        if !is_kind {
             continue;
         }
-        let Value::Dict(_, section) = value else { continue };
         let plugins: Vec<&str> = linked.iter().filter(|plugin| plugin.kind == name).map(|plugin| plugin.name).collect();
-        for key in section.keys() {
-            if key != "use" && !plugins.contains(&key.as_str()) {
-                return Err(unknown_key(figment, &format!("{name}.{key}"), &format!("use, {}", plugins.join(", "))));
+        for (key, value) in section.iter().filter(|(key, _)| *key != "use") {
+            let path = format!("{name}.{key}");
+            if !plugins.contains(&key.as_str()) {
+                return Err(unknown(&path, &format!("use, {}", plugins.join(", "))));
+            }
+            if !matches!(value, Value::Dict(..)) {
+                return Err(message::no_section(figment, &path, value));
             }
         }
     }
     Ok(())
-}
-
-fn unknown_key(figment: &Figment, key: &str, known: &str) -> ConfigError {
-    let source = figment.find_metadata(key).map(|from| format!(" (set in {})", origin(from, key))).unwrap_or_default();
-    ConfigError::Value(format!("unknown key `{key}`{source}; known here: {known}"))
-}
-
-/// Refuse variables that look like settings and would be passed over.
-fn check_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
-    for name in names {
-        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        if !rest.contains("__") && !OTHER_VARIABLES.contains(&rest) {
-            return Err(ConfigError::Value(format!(
-                "unknown environment variable {name}; a setting is written {PREFIX}SECTION__KEY, such as {PREFIX}SERVER__PORT"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// A provider under a name that people understand.
-struct Named<P> {
-    name: String,
-    inner: P,
-}
-
-impl<P: Provider> Provider for Named<P> {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name.clone())
-    }
-    fn data(&self) -> figment::error::Result<Map<figment::Profile, Dict>> {
-        self.inner.data()
-    }
-}
-
-/// Where a value came from: a file, or the very variable.
-fn origin(from: &Metadata, path: &str) -> String {
-    if from.name.contains("environment variable") {
-        format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
-    } else {
-        from.name.to_string()
-    }
-}
-
-/// Say what is wrong with a value below `prefix`: the key, where it was set, and what would be right.
-pub(crate) fn explain(error: &figment::Error, prefix: &str) -> String {
-    let mut path: Vec<&str> = prefix.split('.').filter(|part| !part.is_empty()).collect();
-    path.extend(error.path.iter().map(String::as_str));
-    let key = path.join(".");
-    let source = error.metadata.as_ref().map(|from| format!(" (set in {})", origin(from, &key))).unwrap_or_default();
-    match &error.kind {
-        Kind::InvalidType(found, expected) => format!("`{key}`{source} is {found}; it must be {expected}"),
-        Kind::InvalidValue(found, expected) => format!("`{key}`{source} is {found}; it must be {expected}"),
-        Kind::UnknownField(field, known) => {
-            let key = if key.is_empty() || key.ends_with(field) { key } else { format!("{key}.{field}") };
-            format!("unknown key `{key}`{source}; known here: {}", known.join(", "))
-        }
-        Kind::UnknownVariant(found, known) => {
-            format!("`{key}`{source} is `{found}`; it must be one of: {}", known.join(", "))
-        }
-        Kind::MissingField(field) => format!("`{key}.{field}` is missing"),
-        other => format!("`{key}`{source}: {other}"),
-    }
 }
 
 impl fmt::Display for Explained {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{AUTH, KINDS, Linked, LogConfig, ServerConfig, defaults, linked};
+use super::{AUTH, KINDS, Linked, LogConfig, ServerConfig, linked, sources::defaults};
 use crate::plugin::{Key, PluginError};
 
 /// Every key that has a description, by its dotted path. A part `*` stands for any name.

@@ -75,8 +75,8 @@ impl ServerConfig {
     /// Check what the types cannot say.
     ///
     /// # Errors
-    /// The key and what would be right.
-    pub fn check(&self) -> Result<(), String> {
+    /// The key, and the rest of the sentence that begins with it: what it is and what would be right.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let positive = [
             ("max_module_bytes", self.max_module_bytes),
             ("max_body_bytes", self.max_body_bytes),
@@ -84,14 +84,13 @@ impl ServerConfig {
             ("max_connections", self.max_connections as u64),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(format!("`server.{key}` is 0; it must be at least 1"));
+            return Err((key, "0; it must be at least 1".into()));
         }
         let largest = self.max_module_bytes.saturating_add(self.max_body_bytes);
         if self.max_buffered_bytes < largest {
-            return Err(format!(
-                "`server.max_buffered_bytes` is {}; it must hold at least one request: max_module_bytes + max_body_bytes = {largest}",
-                self.max_buffered_bytes
-            ));
+            let found = self.max_buffered_bytes;
+            let right = "it must hold at least one request: max_module_bytes + max_body_bytes";
+            return Err(("max_buffered_bytes", format!("{found}; {right} = {largest}")));
         }
         Ok(())
     }
