@@ -1,1 +1,5 @@
-fn main() {}
+//! The program. Everything is in the library, so that others can build it with plugins of their own.
+
+fn main() -> std::process::ExitCode {
+    wasmwiz::run()
+}
