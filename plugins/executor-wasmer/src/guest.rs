@@ -158,7 +158,7 @@ impl Guest {
     /// The exit code, if the call ended by the guest's own exit.
     pub(crate) fn exit_code(&self, error: &RuntimeError) -> Option<i32> {
         match self {
-            Self::Preview1 { .. } => error.downcast_ref::<preview1::Exit>().map(|exit| exit.0.cast_signed()),
+            Self::Preview1 { .. } => error.downcast_ref::<preview1::Exit>().map(|exit| exit.0),
             Self::Wasix(session) => match session.outcome(error) {
                 wasix::Outcome::Exited(code) => Some(code),
                 _ => None,
