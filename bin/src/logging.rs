@@ -39,14 +39,15 @@ pub(crate) fn init_quiet(config: &Config) {
 }
 
 fn parse(text: &str) -> Result<EnvFilter, String> {
-    const RIGHT: &str = "write a level (off, error, warn, info, debug, trace), or levels by target such as `info,wasmwiz=debug`";
+    const RIGHT: &str =
+        "write a level (off, error, warn, info, debug, trace), or levels by target such as `info,wasmwiz=debug`";
     // To the library a bare word is a target whose every line is written, so a mistyped level would be a flood.
-    for part in text.split(',').map(str::trim) {
-        if !part.contains('=') && part.parse::<LevelFilter>().is_err() {
-            return Err(format!("`{part}` is no level; {RIGHT}"));
-        }
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    if let Some(part) = parts.iter().find(|part| !part.contains('=') && !level(part)) {
+        return Err(format!("`{part}` is no level; {RIGHT}"));
     }
-    EnvFilter::builder().parse(format!("{QUIET},{text}")).map_err(|error| format!("{error}; {RIGHT}"))
+    EnvFilter::builder().parse(format!("{QUIET},{}", parts.join(","))).map_err(|error| format!("{error}; {RIGHT}"))
 }
 
 #[cfg(test)]

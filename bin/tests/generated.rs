@@ -1,11 +1,14 @@
 //! Files that the program generates are committed; these tests compare them with what it generates now.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{path::Path, process::Command};
 
 /// Run the program in an empty folder, with no settings but its own defaults.
 fn generate(args: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_wasmwiz")).args(args).current_dir(&folder).env_clear().output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_wasmwiz")).args(args).current_dir(&folder).env_clear().output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -180,7 +180,7 @@ impl<T: PluginKind + ?Sized> Plugin<T> {
 
 fn extract<T: PluginKind + ?Sized, P: BuildPlugin<T>>(section: &Figment) -> Result<P::Config, PluginError> {
     section.extract().map_err(|error| PluginError::Config {
-        message: crate::config::explain(&error, &format!("{}.{}", T::SECTION, P::NAME)),
+        message: crate::config::explain_section(&error, &format!("{}.{}", T::SECTION, P::NAME), section),
     })
 }
 

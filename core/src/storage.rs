@@ -128,7 +128,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
 
     /// Store a module's record. The same bytes under the same name of the same owner give the version there is;
     /// other bytes give the next version, also when several are stored at once. A version number is never used again,
-    /// and what was deleted is not there. [`crate::Error::NotFound`] when the owner is not.
+    /// and what was deleted is not there. [`crate::Error::NotFound`] when the owner is not, [`crate::Error::Conflict`]
+    /// when the id is taken.
     async fn insert_module(&self, module: &NewModule) -> Result<Inserted>;
 
     /// Find what `viewer` means by `reference`. By id: their own or a public module. By name: their own, else one
@@ -142,7 +143,7 @@ pub trait Storage: Debug + Send + Sync + 'static {
     async fn delete_module(&self, owner: Uuid, id: Uuid, at: DateTime<Utc>) -> Result<bool>;
 
     /// Keep the record of an execution, and note at its module when it last ran. A record outlives its module and its
-    /// key. [`crate::Error::NotFound`] when the user is not there.
+    /// key. [`crate::Error::NotFound`] when the user is not there, [`crate::Error::Conflict`] when the id is taken.
     async fn record_execution(&self, record: &ExecutionRecord) -> Result<()>;
 
     /// Find a user's execution by id.

@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
-    /// The wall-clock time.
+    /// The wall-clock time, to the microsecond, as databases keep it.
     fn now(&self) -> DateTime<Utc>;
 
     /// Time since an arbitrary point; never goes back.
@@ -39,7 +39,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(6)
     }
 
     fn monotonic(&self) -> Duration {

@@ -217,7 +217,8 @@ pub(crate) struct ProblemDetails {
     code: String,
     /// The id of the request, as in the header `X-Request-Id` and in the server's log.
     request_id: String,
-    /// What is wrong with what was sent, part by part.
+    /// What is wrong with what was sent, part by part; left out where nothing of it is to blame.
+    #[oai(default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<InvalidPart>,
 }

@@ -29,6 +29,7 @@ use super::{
 
 /// What is kept of an execution. Its output is not.
 #[derive(Serialize, Object)]
+#[oai(rename = "ExecutionRecord")]
 pub(crate) struct ExecutionRecordOut {
     /// Its id.
     id: Uuid,
@@ -56,6 +57,7 @@ pub(crate) struct ExecutionRecordOut {
 
 /// The limits that are kept of an execution.
 #[derive(Serialize, Object)]
+#[oai(rename = "RecordedLimits")]
 pub(crate) struct RecordedLimitsOut {
     /// Wall-clock time, in milliseconds.
     timeout_ms: u64,

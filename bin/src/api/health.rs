@@ -21,6 +21,7 @@ const HOLDS: Duration = Duration::from_secs(1);
 
 /// That the server runs.
 #[derive(Serialize, Object)]
+#[oai(rename = "Health")]
 pub(crate) struct HealthOut {
     /// Always `ok`.
     status: String,
@@ -30,6 +31,7 @@ pub(crate) struct HealthOut {
 
 /// That the server can serve.
 #[derive(Serialize, Object)]
+#[oai(rename = "Ready")]
 pub(crate) struct ReadyOut {
     /// Always `ready`.
     status: String,

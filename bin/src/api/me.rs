@@ -19,6 +19,7 @@ use super::{
 
 /// Who the caller is.
 #[derive(Serialize, Object)]
+#[oai(rename = "Me")]
 pub(crate) struct MeOut {
     /// Whose modules, executions and keys the caller sees.
     user_id: Uuid,
@@ -44,6 +45,7 @@ pub(crate) struct MeOut {
 
 /// What is left of the rate limit.
 #[derive(Serialize, Object)]
+#[oai(rename = "Quota")]
 pub(crate) struct QuotaOut {
     /// Requests a minute; 0 means without limit.
     limit: u32,

@@ -37,7 +37,10 @@ impl Config {
                 let sources: BTreeSet<&str> = rows.iter().map(|row| row.source.as_str()).collect();
                 let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
                 let values = count(rows.len() as u64, "value");
-                output::line(&format!("the configuration is right: profile {}, {values} from {sources}", config.profile))?;
+                output::line(&format!(
+                    "the configuration is right: profile {}, {values} from {sources}",
+                    config.profile
+                ))?;
             }
             Self::Show { json } => {
                 let rows = settings.load()?.explain()?;
@@ -82,7 +85,7 @@ mod tests {
         ];
         let expected = format!(
             "server.port = {:32}  default       port to listen at\na           = \"{}\"  WASMWIZ_A__B\n",
-            8080,
+            "8080",
             "x".repeat(40)
         );
         assert_eq!(aligned(&rows), expected);

@@ -101,10 +101,7 @@ impl InvocationArgs {
     }
 
     /// Write what the guest left to the folder named for it.
-    pub(super) fn write_files<'a>(
-        &self,
-        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    ) -> Result<(), Failure> {
+    pub(super) fn write_files<'a>(&self, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<(), Failure> {
         let Some(folder) = &self.out else { return Ok(()) };
         for (path, content) in files {
             write_file(folder, path, content)?;
@@ -132,11 +129,13 @@ fn read_file(text: &str) -> Result<InputFile, Failure> {
     let wrong = |reason: String| Failure::new(format!("--file {text}: {reason}"));
     let guest = match guest {
         Some(guest) => guest,
-        None => host.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-            wrong("its name cannot be a guest's; write HOST_PATH:GUEST_PATH".into())
-        })?,
+        None => host
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| wrong("its name cannot be a guest's; write HOST_PATH:GUEST_PATH".into()))?,
     };
-    let content = fs::read(host).map_err(|error| Failure::io(format_args!("cannot read {}", host.display()), &error))?;
+    let content =
+        fs::read(host).map_err(|error| Failure::io(format_args!("cannot read {}", host.display()), &error))?;
     InputFile::new(guest, Bytes::from(content)).map_err(wrong)
 }
 

@@ -44,7 +44,9 @@ impl Migrate {
         }
         let after = storage.migrate().await?;
         output::line(&match before.pending {
-            0 => format!("the schema is up to date: {} applied, nothing to do", count(after.applied as u64, "migration")),
+            0 => {
+                format!("the schema is up to date: {} applied, nothing to do", count(after.applied as u64, "migration"))
+            }
             pending => format!("applied {}: the schema is up to date", count(pending as u64, "migration")),
         })?;
         Ok(ExitCode::SUCCESS)

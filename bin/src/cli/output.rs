@@ -19,7 +19,8 @@ pub(super) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Write JSON for a script to standard output.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
     line(&text)
 }
 

@@ -75,12 +75,14 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     create_data_dir(&data_dir)?;
     let platform = Platform::build(config, System::new(Some(data_dir))).await?;
     check_schema(config, &platform).await?;
-    let first_key = bootstrap(&platform).await?;
+    if let Bootstrap::Generated(secret) = bootstrap(&platform).await? {
+        show_first_key(secret.expose());
+    }
     if config.server.samples {
         crate::samples::install(&platform).await?;
     }
     let ready = |address: SocketAddr| {
-        let text = greeting(config, address, platform.needs_login(), &first_key);
+        let text = greeting(config, address, platform.needs_login());
         // A server whose terminal went away serves on.
         let _ = output::bytes(text.as_bytes());
     };
@@ -101,23 +103,24 @@ async fn check_schema(config: &Config, platform: &Platform) -> Result<(), Failur
     Ok(())
 }
 
+/// Show the first key at once: it is stored by now, and the start may still fail.
+fn show_first_key(key: &str) {
+    let text = format!("The key of the user `admin`, shown this once:\n  export WASMWIZ_API_KEY={key}\n");
+    if output::bytes(text.as_bytes()).is_err() {
+        output::note(text.trim_end());
+    }
+}
+
 /// What a person at a terminal wants to know first.
-fn greeting(config: &Config, address: SocketAddr, login: bool, first_key: &Bootstrap) -> String {
+fn greeting(config: &Config, address: SocketAddr, login: bool) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let url = format!("http://{}", reachable(address));
     let listening = format!("http://{address}");
-    let mut text = String::new();
-    if let Bootstrap::Generated(secret) = first_key {
-        text.push_str(&format!(
-            "The key of the user `admin`, shown this once:\n  export WASMWIZ_API_KEY={}\n",
-            secret.expose()
-        ));
-    }
-    text.push_str(&format!(
+    let mut text = format!(
         "WasmWiz {version} listens at {listening} (profile {}, data in {})\n",
         config.profile,
         config.server.data_dir.display()
-    ));
+    );
     let credential = if login { " -H \"Authorization: Bearer $WASMWIZ_API_KEY\"" } else { "" };
     text.push_str(&if config.server.samples {
         format!("Try: curl -sS{credential} --data WasmWiz {url}/api/wasm/modules/hello/run\n")
@@ -148,7 +151,7 @@ fn raise_open_files() {
 
 #[cfg(test)]
 mod tests {
-    use wasmwiz_core::{api_key::KeySecret, config::Sources, system::SystemRandom};
+    use wasmwiz_core::config::Sources;
 
     use super::*;
 
@@ -166,17 +169,14 @@ mod tests {
              Docs: http://127.0.0.1:8080/docs\n",
             env!("CARGO_PKG_VERSION")
         );
-        assert_eq!(greeting(&config(true), address, false, &Bootstrap::NotNeeded), expected);
+        assert_eq!(greeting(&config(true), address, false), expected);
     }
 
     #[test]
-    fn the_first_key_is_shown_as_the_variable_that_the_line_uses() {
-        let secret = KeySecret::generate(&SystemRandom);
-        let address = "[::]:80".parse().unwrap();
-        let text = greeting(&config(false), address, true, &Bootstrap::Generated(secret.clone()));
-        assert!(text.contains(&format!("export WASMWIZ_API_KEY={}\n", secret.expose())), "{text}");
+    fn with_a_login_the_line_shows_the_key() {
+        let text = greeting(&config(false), "[::]:80".parse().unwrap(), true);
+        assert!(text.contains("listens at http://[::]:80 ("), "{text}");
         assert!(text.contains("curl -sS -H \"Authorization: Bearer $WASMWIZ_API_KEY\" http://[::1]:80/api/"), "{text}");
-        assert!(!greeting(&config(false), address, true, &Bootstrap::Given).contains("export"));
     }
 
     #[test]

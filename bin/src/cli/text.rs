@@ -30,7 +30,8 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         "g" | "gib" => 30,
         _ => return Err(format!("`{text}` is no size; write bytes, or a number with KiB, MiB or GiB")),
     };
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no size; write bytes, such as 67108864 or 64MiB"))?;
+    let number: u64 =
+        number.parse().map_err(|_| format!("`{text}` is no size; write bytes, such as 67108864 or 64MiB"))?;
     number.checked_mul(1 << shift).ok_or_else(|| format!("`{text}` is too large"))
 }
 
@@ -69,9 +70,7 @@ pub(super) fn value(value: &serde_json::Value) -> String {
 /// Take from foreign text what would move a terminal's cursor or change its colours.
 pub(super) fn clean(text: &str) -> String {
     let dangerous = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .flat_map(|c| if dangerous(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    text.chars().flat_map(|c| if dangerous(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]

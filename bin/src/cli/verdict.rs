@@ -97,7 +97,9 @@ fn how_to_raise(termination: &Termination, place: Place) -> String {
             let name = termination.limit.as_str();
             format!("set `{name}` of the highest tier, as WASMWIZ_POLICY__TIERED__TIERS__PRO__{}", name.to_uppercase())
         }
-        (Place::Server, LimitSource::Request, Some(flag)) => format!("give a larger {flag}, up to what your tier allows"),
+        (Place::Server, LimitSource::Request, Some(flag)) => {
+            format!("give a larger {flag}, up to what your tier allows")
+        }
         _ => text::clean(&termination.how_to_raise),
     }
 }
@@ -132,7 +134,9 @@ mod tests {
         assert!(sentence(&verdict, Place::Server).unwrap().contains("5000 ms (set by the tier); observed"));
         let verdict = limited(Status::OutputExceeded, LimitKind::FileEntries, LimitSource::Tier);
         assert_eq!(exit_code(&verdict), 126);
-        assert!(sentence(&verdict, Place::Here).unwrap().ends_with("as WASMWIZ_POLICY__TIERED__TIERS__PRO__FILE_ENTRIES"));
+        assert!(
+            sentence(&verdict, Place::Here).unwrap().ends_with("as WASMWIZ_POLICY__TIERED__TIERS__PRO__FILE_ENTRIES")
+        );
         assert!(sentence(&verdict, Place::Server).unwrap().contains("a key of a higher tier"));
     }
 
@@ -140,7 +144,10 @@ mod tests {
     fn a_trap_says_what_the_guest_did() {
         let verdict = Verdict::failed(Status::Trapped, Failure::new("unreachable", "reached `unreachable`"));
         assert_eq!(exit_code(&verdict), 134);
-        assert_eq!(sentence(&verdict, Place::Server).unwrap(), "the guest trapped: reached `unreachable` (unreachable)");
+        assert_eq!(
+            sentence(&verdict, Place::Server).unwrap(),
+            "the guest trapped: reached `unreachable` (unreachable)"
+        );
     }
 
     #[test]

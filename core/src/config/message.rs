@@ -14,15 +14,33 @@ pub(crate) fn explain(error: &figment::Error, prefix: &str) -> String {
     let key = path.join(".");
     let source = error.metadata.as_ref().map(|from| set_in(&from.name)).unwrap_or_default();
     match &error.kind {
-        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => wrong_value(&key, &source, found, expected),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            wrong_value(&key, &source, found, expected)
+        }
         Kind::UnknownField(field, known) => {
             let key = if key.is_empty() || key.ends_with(field.as_str()) { key } else { format!("{key}.{field}") };
             unknown_key(&key, &source, &known.join(", "))
         }
         Kind::UnknownVariant(_, _) if is_secret(&key) => format!("`{key}`{source} is not one of its words"),
-        Kind::UnknownVariant(found, known) => format!("`{key}`{source} is `{found}`; it must be one of: {}", known.join(", ")),
+        Kind::UnknownVariant(found, known) => {
+            format!("`{key}`{source} is `{found}`; it must be one of: {}", known.join(", "))
+        }
         Kind::MissingField(field) => format!("`{key}.{field}`{source} is missing"),
         other => format!("`{key}`{source}: {other}"),
+    }
+}
+
+/// Say what is wrong with a plugin's `section`. What a plugin finds wrong with several values together knows no source:
+/// it is looked up by the key that the message names first.
+pub(crate) fn explain_section(error: &figment::Error, prefix: &str, section: &Figment) -> String {
+    let message = explain(error, prefix);
+    match &error.kind {
+        Kind::Message(text) if error.metadata.is_none() => {
+            let key = text.split('`').nth(1).unwrap_or_default();
+            let source = section.find_metadata(key).map(|from| format!(" (`{prefix}.{key}` is set in {})", from.name));
+            message + &source.unwrap_or_default()
+        }
+        _ => message,
     }
 }
 
@@ -96,7 +114,10 @@ mod tests {
     #[test]
     fn types_are_named_as_a_file_has_them() {
         let message = wrong_value("server.port", " (set in x.toml)", &Actual::Str("abc".into()), "u16");
-        assert_eq!(message, "`server.port` (set in x.toml) is the text \"abc\"; it must be a whole number from 0 to 65535");
+        assert_eq!(
+            message,
+            "`server.port` (set in x.toml) is the text \"abc\"; it must be a whole number from 0 to 65535"
+        );
         assert_eq!(wrong_value("a.b", "", &Actual::Seq, "a boolean"), "`a.b` is a list; it must be true or false");
     }
 

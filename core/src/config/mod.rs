@@ -20,7 +20,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::message::explain;
+pub(crate) use self::message::{explain, explain_section};
 pub use self::{
     bounds::between,
     reference::reference,
@@ -281,7 +281,9 @@ impl Config {
             }
         }
         if chosen.auth.is_empty() {
-            return Err(ConfigError::Value(format!("`auth.use`{source} names no provider, so nobody could use the server")));
+            return Err(ConfigError::Value(format!(
+                "`auth.use`{source} names no provider, so nobody could use the server"
+            )));
         }
         if self.profile != Profile::Development && chosen.auth.iter().any(|name| name == "none") {
             return Err(ConfigError::Value(format!(

@@ -24,7 +24,8 @@ pub(super) fn find<'a>(known: &'a BTreeMap<String, Key>, path: &str) -> Option<&
         let parts: Vec<&str> = path.split('.').collect();
         known.iter().find_map(|(pattern, key)| {
             let pattern: Vec<&str> = pattern.split('.').collect();
-            let fits = pattern.len() == parts.len() && pattern.iter().zip(&parts).all(|(p, part)| *p == "*" || p == part);
+            let fits =
+                pattern.len() == parts.len() && pattern.iter().zip(&parts).all(|(p, part)| *p == "*" || p == part);
             fits.then_some(key)
         })
     })
@@ -42,7 +43,8 @@ pub fn reference() -> Result<String, PluginError> {
          # then --config FILE, then variables such as WASMWIZ_SERVER__PORT=9000, then the command line.\n",
     );
     let root = defaults()?;
-    let sections = ["server", "log"].into_iter().chain(["storage", "blobs", "auth", "rate_limit", "policy", "executor"]);
+    let sections =
+        ["server", "log"].into_iter().chain(["storage", "blobs", "auth", "rate_limit", "policy", "executor"]);
     for section in sections {
         write_section(&mut text, section, &root[section], &known);
     }

@@ -100,7 +100,8 @@ fn settings(
             )));
         }
         let text = value.into_string();
-        let text = text.map_err(|_| ConfigError::Value(format!("the environment variable {name} is not UTF-8 text")))?;
+        let text =
+            text.map_err(|_| ConfigError::Value(format!("the environment variable {name} is not UTF-8 text")))?;
         found.insert(name.to_owned(), (key, text));
     }
     Ok(found.into_iter().map(|(name, (key, text))| (name, key, text)))
@@ -159,7 +160,10 @@ mod tests {
         assert_eq!(read_as(Some(Value::from("x")), "[::1]"), Value::from("[::1]"));
         assert_eq!(read_as(Some(Value::from(1)), "12345").to_u128(), Some(12345));
         let list = Some(Value::from(vec![Value::from("x")]));
-        assert_eq!(read_as(list.clone(), "api_key, none"), Value::from(vec![Value::from("api_key"), Value::from("none")]));
+        assert_eq!(
+            read_as(list.clone(), "api_key, none"),
+            Value::from(vec![Value::from("api_key"), Value::from("none")])
+        );
         assert_eq!(read_as(list, "[a, b]").into_array().map(|items| items.len()), Some(2));
     }
 }

@@ -15,12 +15,33 @@ use crate::{
 #[derive(Debug)]
 struct Gate;
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct GateConfig {
     secret: String,
     attempts: u8,
     open: bool,
+}
+
+/// The same, checked as a whole.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "GateConfig", into = "GateConfig")]
+struct Checked(GateConfig);
+
+impl From<Checked> for GateConfig {
+    fn from(Checked(config): Checked) -> Self {
+        config
+    }
+}
+
+impl TryFrom<GateConfig> for Checked {
+    type Error = String;
+    fn try_from(config: GateConfig) -> Result<Self, String> {
+        match config.open && config.attempts > 100 {
+            true => Err("`attempts` is for gates that are shut".into()),
+            false => Ok(Self(config)),
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -33,13 +54,10 @@ impl AuthProvider for Gate {
 impl BuildPlugin<dyn AuthProvider> for Gate {
     const NAME: &'static str = "gate";
     const SUMMARY: &'static str = "lets nobody in";
-    const KEYS: &'static [Key] = &[
-        Key::secret("secret", "what to show"),
-        Key::new("attempts", "how often"),
-        Key::new("open", "whether it is"),
-    ];
-    type Config = GateConfig;
-    async fn build(_: GateConfig, _: Needs) -> Built<dyn AuthProvider> {
+    const KEYS: &'static [Key] =
+        &[Key::secret("secret", "what to show"), Key::new("attempts", "how often"), Key::new("open", "whether it is")];
+    type Config = Checked;
+    async fn build(_: Checked, _: Needs) -> Built<dyn AuthProvider> {
         Ok(Arc::new(Self))
     }
 }
@@ -66,7 +84,11 @@ fn refusal(file: &str, variables: &[(&str, &str)]) -> String {
     });
     let message = refused.err().unwrap_or_else(|| panic!("{file} {variables:?} was taken")).to_string();
     // The temporary folder's name is another each time.
-    message.split(' ').map(|word| word.rfind("/default.toml").map_or(word, |at| &word[at + 1..])).collect::<Vec<_>>().join(" ")
+    message
+        .split(' ')
+        .map(|word| word.rfind("/default.toml").map_or(word, |at| &word[at + 1..]))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -110,26 +132,40 @@ fn a_wrong_variable_is_named_as_it_is_written() {
     );
     for name in ["WASMWIZ_PORT", "WASMWIZ_SERVER__", "WASMWIZ___PORT", "WASMWIZ_"] {
         let message = refusal("", &[(name, "1")]);
-        assert!(message.starts_with(&format!("unknown environment variable {name}; a setting is written")), "{message}");
+        assert!(
+            message.starts_with(&format!("unknown environment variable {name}; a setting is written")),
+            "{message}"
+        );
     }
 }
 
 #[test]
+fn values_that_do_not_fit_together_name_where_the_first_was_set() {
+    let variables = [("WASMWIZ_AUTH__GATE__ATTEMPTS", "101")];
+    assert_eq!(
+        refusal("[auth.gate]\nopen = true", &variables),
+        "`auth.gate`: `attempts` is for gates that are shut (`auth.gate.attempts` is set in WASMWIZ_AUTH__GATE__ATTEMPTS)"
+    );
+}
+
+#[test]
 fn an_unknown_key_answers_with_those_there_are() {
-    assert!(refusal("[server]\nprot = 1", &[]).starts_with("unknown key `server.prot` (set in default.toml); known here: host, port,"));
+    assert!(
+        refusal("[server]\nprot = 1", &[])
+            .starts_with("unknown key `server.prot` (set in default.toml); known here: host, port,")
+    );
     assert_eq!(
         refusal("[auth.gaet]\nopen = true", &[]),
         "unknown key `auth.gaet` (set in default.toml); known here: use, gate"
     );
-    assert!(refusal("colour = 1", &[]).starts_with("unknown key `colour` (set in default.toml); known here: server, log,"));
+    assert!(
+        refusal("colour = 1", &[]).starts_with("unknown key `colour` (set in default.toml); known here: server, log,")
+    );
 }
 
 #[test]
 fn a_value_where_a_section_should_be_is_not_passed_over() {
-    assert_eq!(
-        refusal("server = 8080", &[]),
-        "`server` (set in default.toml) is 8080; it must be a section, [server]"
-    );
+    assert_eq!(refusal("server = 8080", &[]), "`server` (set in default.toml) is 8080; it must be a section, [server]");
     assert_eq!(
         refusal("[auth]\ngate = \"open\"", &[]),
         "`auth.gate` (set in default.toml) is the text \"open\"; it must be a section, [auth.gate]"
@@ -205,7 +241,8 @@ fn later_sources_win_and_each_value_knows_its_own() {
 
 #[test]
 fn the_servers_limits_must_fit_together() {
-    let server = ServerConfig { max_buffered_bytes: 5, max_module_bytes: 4, max_body_bytes: 3, ..ServerConfig::default() };
+    let server =
+        ServerConfig { max_buffered_bytes: 5, max_module_bytes: 4, max_body_bytes: 3, ..ServerConfig::default() };
     let (key, wrong) = server.check().unwrap_err();
     assert_eq!(key, "max_buffered_bytes");
     assert_eq!(wrong, "5; it must hold at least one request: max_module_bytes + max_body_bytes = 7");

@@ -9,6 +9,8 @@
 //! helpers, which hold locks and must not be unwound, it panics on a signal from outside, and it can be missed. A check
 //! costs a load, a store and a branch that is never taken, and is always sound.
 //!
+//! Refused `table.grow`s are noted in another hidden global, because Wasmer asks nobody before it refuses one.
+//!
 //! The start function is taken out of the module and exported under a hidden name, so that the sandbox calls it once
 //! everything is in place, and a start function can be stopped as any other.
 
@@ -25,12 +27,15 @@ use wasmer_types::{GlobalIndex, ModuleInfo};
 /// called through the API, where function names are checked.
 pub(crate) const START_EXPORT: &str = "\u{0}wasmwiz.start";
 
-/// The hidden globals. The stop flag is the last global of the module, so the sandbox finds it without a name.
+/// The hidden globals, all `i32`. They are the last ones of the module, so the sandbox finds them without names.
 #[derive(Clone, Copy, Debug)]
 struct Hidden {
     /// Written at every check. The compiler may not assume that memory stayed as it was across a write, so it reads
     /// the flag again each time instead of once before a loop.
     fence: GlobalIndex,
+    /// 1 once a `table.grow` was refused. The last but one.
+    refused: GlobalIndex,
+    /// 1 once the guest is to stop. The last.
     flag: GlobalIndex,
 }
 
@@ -49,7 +54,7 @@ impl ModuleMiddleware for Interruptible {
             module.global_initializers.push(GlobalInit::I32Const(0));
             module.globals.push(GlobalType::new(Type::I32, Mutability::Var))
         };
-        let hidden = Hidden { fence: add(), flag: add() };
+        let hidden = Hidden { fence: add(), refused: add(), flag: add() };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(hidden);
         if let Some(start) = module.start_function.take() {
             module.exports.insert(START_EXPORT.to_owned(), ExportIndex::Function(start));
@@ -70,11 +75,13 @@ impl<'a> FunctionMiddleware<'a> for Checks {
         if !std::mem::replace(&mut self.entered, true) {
             state.extend(&check(hidden));
         }
-        let head = matches!(operator, Operator::Loop { .. });
+        let then: &[Operator<'a>] = match operator {
+            Operator::Loop { .. } => &check(hidden),
+            Operator::TableGrow { .. } => &note(hidden),
+            _ => &[],
+        };
         state.push_operator(operator);
-        if head {
-            state.extend(&check(hidden));
-        }
+        state.extend(then);
         Ok(())
     }
 }
@@ -87,5 +94,20 @@ fn check<'a>(hidden: Hidden) -> [Operator<'a>; 6] {
         Operator::If { blockty: BlockType::Empty },
         Operator::Unreachable,
         Operator::End,
+    ]
+}
+
+/// Look at the result of a `table.grow`, which stays where it is: -1 means refused.
+fn note<'a>(hidden: Hidden) -> [Operator<'a>; 8] {
+    let [result, refused] = [hidden.fence.as_u32(), hidden.refused.as_u32()];
+    [
+        Operator::GlobalSet { global_index: result },
+        Operator::GlobalGet { global_index: result },
+        Operator::I32Const { value: -1 },
+        Operator::I32Eq,
+        Operator::GlobalGet { global_index: refused },
+        Operator::I32Or,
+        Operator::GlobalSet { global_index: refused },
+        Operator::GlobalGet { global_index: result },
     ]
 }

@@ -39,6 +39,8 @@ pub(crate) struct Budget {
     /// The most that was asked for and refused; 0 when nothing was.
     refused: AtomicU64,
     overloaded: AtomicBool,
+    /// Whether a table was given less room to grow than it declares.
+    tables_cut: AtomicBool,
     pool: Arc<MemoryPool>,
     reservation: std::sync::Mutex<Option<Reservation>>,
     waited_us: AtomicU64,
@@ -53,6 +55,7 @@ impl Budget {
             peak: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             overloaded: AtomicBool::new(false),
+            tables_cut: AtomicBool::new(false),
             pool,
             reservation: std::sync::Mutex::new(None),
             waited_us: AtomicU64::new(0),
@@ -108,6 +111,13 @@ impl Budget {
         Some(self.refused.load(Ordering::SeqCst)).filter(|bytes| *bytes > 0)
     }
 
+    /// Note that a table was refused growth. It counts if our limit was in its way, and not only the module's own.
+    pub(crate) fn table_refused(&self) {
+        if self.tables_cut.load(Ordering::SeqCst) {
+            self.refused.fetch_max(self.limit.saturating_add(1), Ordering::SeqCst);
+        }
+    }
+
     /// Whether the machine, and not the limit, had no memory left.
     pub(crate) fn overloaded(&self) -> bool {
         self.overloaded.load(Ordering::SeqCst)
@@ -125,8 +135,17 @@ pub(crate) struct Instantiation {
     stop: Arc<Stop>,
     /// Where the instance's memories are described, in the order of their indices.
     pub(crate) memories: Vec<NonNull<VMMemoryDefinition>>,
-    /// Where the last global is: the stop flag.
-    pub(crate) last_global: Option<NonNull<VMGlobalDefinition>>,
+    /// Where the globals are that `interrupt` added last.
+    pub(crate) globals: HiddenGlobals,
+}
+
+/// The last two globals of an instance: what `interrupt` added for the sandbox.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct HiddenGlobals {
+    /// Whether a `table.grow` was refused.
+    pub(crate) table_refused: Option<NonNull<VMGlobalDefinition>>,
+    /// Whether the guest is to stop.
+    pub(crate) stop: Option<NonNull<VMGlobalDefinition>>,
 }
 
 thread_local! {
@@ -135,7 +154,7 @@ thread_local! {
 
 /// Do `make` with every memory and table that it makes charged to `budget`, and tell what was made.
 pub(crate) fn charged<R>(budget: &Arc<Budget>, stop: &Arc<Stop>, make: impl FnOnce() -> R) -> (R, Instantiation) {
-    let fresh = || Instantiation { budget: budget.clone(), stop: stop.clone(), memories: Vec::new(), last_global: None };
+    let fresh = || Instantiation { budget: budget.clone(), stop: stop.clone(), memories: Vec::new(), globals: HiddenGlobals::default() };
     CURRENT.with(|current| current.replace(Some(fresh())));
     // The guard clears the slot also when `make` panics.
     struct Clear;
@@ -187,12 +206,11 @@ impl LimitedTunables {
         let budget = with_current(|current| current.budget.clone()).ok_or("no execution to charge the table to")?;
         let growth = u32::try_from(budget.limit / TABLE_GROWTH_SHARE / ELEMENT).unwrap_or(u32::MAX);
         let most = ty.minimum.saturating_add(growth);
-        let maximum = ty.maximum.map_or(most, |maximum| maximum.min(most));
-        if budget.charge(u64::from(maximum) * ELEMENT) {
-            return Ok(TableType { maximum: Some(maximum), ..*ty });
-        }
-        if budget.charge(u64::from(ty.minimum) * ELEMENT) {
-            return Ok(TableType { maximum: Some(ty.minimum), ..*ty });
+        for maximum in [ty.maximum.map_or(most, |maximum| maximum.min(most)), ty.minimum] {
+            if budget.charge(u64::from(maximum) * ELEMENT) {
+                budget.tables_cut.fetch_or(ty.maximum != Some(maximum), Ordering::SeqCst);
+                return Ok(TableType { maximum: Some(maximum), ..*ty });
+            }
         }
         Err("the table is larger than the memory limit".into())
     }
@@ -238,7 +256,9 @@ impl Tunables for LimitedTunables {
     }
 
     unsafe fn create_vm_global(&self, ty: GlobalType, place: NonNull<VMGlobalDefinition>) -> Result<VMGlobal, String> {
-        with_current(|current| current.last_global = Some(place));
+        with_current(|current| {
+            current.globals = HiddenGlobals { table_refused: current.globals.stop, stop: Some(place) };
+        });
         // SAFETY: the caller's promise is passed on.
         unsafe { self.base.create_vm_global(ty, place) }
     }

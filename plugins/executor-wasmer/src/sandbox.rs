@@ -146,7 +146,7 @@ impl Run<'_> {
         }
         let wanted = invocation.collect_files.clone();
         let mut store = Store::new(self.sandbox.engine.clone());
-        let (made, Instantiation { memories, last_global, .. }) = charged(&self.budget, &self.stop, || {
+        let (made, Instantiation { memories, globals, .. }) = charged(&self.budget, &self.stop, || {
             let Prepared { imports, mut guest } = self.prepare(&mut store, program, invocation)?;
             let instance = self.instantiate(&mut store, &imports)?;
             let connected = guest.connect(&mut store, &instance);
@@ -155,10 +155,15 @@ impl Run<'_> {
         });
         let (mut guest, instance) = made?;
         guest.set_memory(&mut store, module, &memories);
-        // SAFETY: the last global is the i32 that `interrupt` added. It lives in the instance, which the store keeps,
-        // and the store is dropped after the guard.
-        let attached = last_global.map(|flag| unsafe { Attached::new(self.stop.clone(), flag.cast()) });
-        let (verdict, results) = match self.call(&mut store, &instance, &entry) {
+        // SAFETY: the global is an i32 that `interrupt` added. It lives in the instance, which the store keeps, and the
+        // store is dropped after the guard.
+        let attached = globals.stop.map(|flag| unsafe { Attached::new(self.stop.clone(), flag.cast()) });
+        let called = self.call(&mut store, &instance, &entry);
+        // SAFETY: as above, and the guest does not run.
+        if globals.table_refused.is_some_and(|refused| unsafe { refused.cast::<i32>().read() } != 0) {
+            self.budget.table_refused();
+        }
+        let (verdict, results) = match called {
             Ok(results) => (Verdict::exited(0), results),
             Err(error) => (self.judge(&guest, error), Vec::new()),
         };

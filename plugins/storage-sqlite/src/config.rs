@@ -44,5 +44,8 @@ pub const KEYS: &[Key] = &[
     Key::new("path", "database file; `:memory:` keeps nothing, empty means wasmwiz.db in the server's data_dir"),
     Key::new("max_readers", "reads that may go on at a time, 1 to 64; each has a thread and a connection"),
     Key::new("busy_timeout_ms", "longest wait for the database, in milliseconds; then requests get 503"),
-    Key::new("durability", "what a write waits for: `disk` survives a loss of power, `system` only a crash of the program"),
+    Key::new(
+        "durability",
+        "what a write waits for: `disk` survives a loss of power, `system` only a crash of the program",
+    ),
 ];

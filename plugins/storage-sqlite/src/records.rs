@@ -44,7 +44,9 @@ pub(crate) async fn insert_user(c: &mut SqliteConnection, user: User) -> Result<
         .bind(micros(user.created_at))
         .execute(c)
         .await;
-    inserted.map(drop).map_err(|error| answer(error, || format!("a user `{}` is there already", user.name), String::new))
+    inserted
+        .map(drop)
+        .map_err(|error| answer(error, || format!("a user `{}` is there already", user.name), String::new))
 }
 
 pub(crate) async fn user_by_id(c: &mut SqliteConnection, id: Uuid) -> Result<Option<User>> {
@@ -173,12 +175,7 @@ pub(crate) async fn find_module(
     Ok(None)
 }
 
-async fn module_latest(
-    c: &mut SqliteConnection,
-    owner: Uuid,
-    name: &str,
-    private_too: bool,
-) -> Result<Option<Module>> {
+async fn module_latest(c: &mut SqliteConnection, owner: Uuid, name: &str, private_too: bool) -> Result<Option<Module>> {
     let find = query(sql::MODULE_LATEST).bind(owner).bind(name).bind(private_too);
     Ok(find.try_map(rows::module).fetch_optional(c).await?)
 }

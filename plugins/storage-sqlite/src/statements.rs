@@ -29,7 +29,11 @@ macro_rules! select_executions {
     (list $index:literal, $condition:literal) => {
         select_executions!(
             $index,
-            concat!("id < ?2 AND id >= ?3 AND created_at >= ?4 AND created_at < ?5", $condition, " ORDER BY id DESC LIMIT ?6")
+            concat!(
+                "id < ?2 AND id >= ?3 AND created_at >= ?4 AND created_at < ?5",
+                $condition,
+                " ORDER BY id DESC LIMIT ?6"
+            )
         )
     };
     ($index:literal, $condition:expr) => {

@@ -65,7 +65,10 @@ const PLANS: &[(&str, &str)] = &[
     ("LIST_EXECUTIONS", "usage_logs USING PRIMARY KEY (user_id=? AND id>? AND id<?)"),
     ("LIST_EXECUTIONS_OF_MODULE", "USING INDEX usage_of_module (user_id=? AND module_id=? AND id>? AND id<?)"),
     ("LIST_EXECUTIONS_BY_STATUS", "USING INDEX usage_by_status (user_id=? AND status=? AND id>? AND id<?)"),
-    ("LIST_EXECUTIONS_OF_MODULE_BY_STATUS", "USING INDEX usage_of_module (user_id=? AND module_id=? AND id>? AND id<?)"),
+    (
+        "LIST_EXECUTIONS_OF_MODULE_BY_STATUS",
+        "USING INDEX usage_of_module (user_id=? AND module_id=? AND id>? AND id<?)",
+    ),
 ];
 
 #[tokio::test]

@@ -74,7 +74,8 @@ fn word(execution: &Value) -> String {
 #[tokio::test]
 async fn every_hostile_guest_gets_the_verdict_that_its_source_promises() {
     let server = TestServer::start().await;
-    let runs = EXPECTED.iter().map(|(guest, _, _)| async {
+    let server = &server;
+    let runs = EXPECTED.iter().map(|(guest, _, _)| async move {
         server.upload_guest(&format!("hostile/{guest}")).await;
         let execution = server.execute(guest, json!({"limits": {"timeout_ms": TIMEOUT_MS}})).await;
         (guest, execution)

@@ -13,5 +13,5 @@ pub(crate) use self::{
     raw::Raw,
     server::TestServer,
     shape::{assert_fields, items},
-    terminal::{Ended, Terminal},
+    terminal::Terminal,
 };

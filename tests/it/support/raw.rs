@@ -93,11 +93,6 @@ impl Raw {
     pub(crate) async fn hears_within(&mut self, time: Duration) -> bool {
         !self.read.is_empty() || timeout(time, self.stream.read_buf(&mut self.read)).await.is_ok()
     }
-
-    /// Close the sending side.
-    pub(crate) async fn shut(&mut self) {
-        self.stream.shutdown().await.expect("it can be shut");
-    }
 }
 
 /// A header of a head that was read.

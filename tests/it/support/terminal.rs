@@ -45,7 +45,7 @@ impl Ended {
     pub(crate) fn refused(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.stderr.starts_with("wasmwiz: "), "{self:?}");
-        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        assert!(!self.stderr.contains("panicked at"), "{self:?}");
         self.stderr.trim_end()
     }
 }

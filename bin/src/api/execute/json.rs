@@ -4,28 +4,29 @@ use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use poem_openapi::{
-    Enum, Object,
-    registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
-};
+use poem_openapi::{Enum, Object, registry::MetaSchema};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, SeqAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 use wasmwiz_core::{
     Error, Result,
     error::FieldError,
-    execution::{Entrypoint, Input, Invocation, Number, RequestedLimits, Value},
+    execution::{Entrypoint, Input, Invocation, RequestedLimits},
     files::{FileGlobs, InputFile, MAX_PATTERNS},
 };
 
-/// The most arguments; together they have at most `server.max_args_bytes`.
+use super::number::{JsonNumber, described};
+
+/// The most arguments, and the most variables; together they have at most `server.max_args_bytes`.
 const MAX_ARGS: usize = 65_536;
 /// The most files; each costs memory beside what it holds.
 const MAX_FILES: usize = 65_536;
 /// The most parameters of a function (WebAssembly JavaScript Interface, section "Implementation-defined limits").
 const MAX_PARAMS: usize = 1000;
+
+/// The most errors that are listed at once.
+const MAX_ERRORS: usize = 20;
 
 /// Make a request of the fields that every invocation has, and some before them.
 macro_rules! invocation_request {
@@ -43,6 +44,7 @@ macro_rules! invocation_request {
             #[serde(default, deserialize_with = "at_most::<_, _, MAX_ARGS>")]
             args: Option<Vec<String>>,
             /// Environment variables; the guest sees no others.
+            #[serde(default, deserialize_with = "variables")]
             env: Option<BTreeMap<String, String>>,
             /// Files laid out before the start, under the guest's root `/`, which is also its working directory.
             #[serde(default, deserialize_with = "at_most::<_, _, MAX_FILES>")]
@@ -158,6 +160,9 @@ impl InvocationRequest {
                 Ok(file) => files.push(file),
                 Err((field, message)) => errors.push(FieldError::new(format!("files[{index}].{field}"), message)),
             }
+            if errors.len() >= MAX_ERRORS {
+                break;
+            }
         }
         let collect_files = FileGlobs::new(&self.collect_files.unwrap_or_default());
         let collect_files = collect_files.unwrap_or_else(|(index, message)| {
@@ -208,12 +213,10 @@ pub(super) fn encode(bytes: &[u8]) -> (String, Encoding) {
 
 impl From<EntrypointRequest> for Entrypoint {
     fn from(asked: EntrypointRequest) -> Self {
-        let number = |number: JsonNumber| match number {
-            JsonNumber::Integer(value) => Number::Integer(value),
-            JsonNumber::Float(value) => Number::Float(value),
-            JsonNumber::Single(value) => Number::Float(value.into()),
-        };
-        Self { function: asked.function, params: asked.params.unwrap_or_default().into_iter().map(number).collect() }
+        Self {
+            function: asked.function,
+            params: asked.params.unwrap_or_default().into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -256,6 +259,34 @@ fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
     deserializer.deserialize_any(List::<T, MOST>(std::marker::PhantomData))
 }
 
+/// Read environment variables, and stop at the one that is too many.
+fn variables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<BTreeMap<String, String>>, D::Error> {
+    struct Variables;
+
+    impl<'de> Visitor<'de> for Variables {
+        type Value = Option<BTreeMap<String, String>>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "an object of at most {MAX_ARGS} texts")
+        }
+        fn visit_unit<E: de::Error>(self) -> std::result::Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut variables = BTreeMap::new();
+            while let Some((name, value)) = entries.next_entry()? {
+                if variables.len() == MAX_ARGS {
+                    return Err(de::Error::invalid_length(MAX_ARGS + 1, &self));
+                }
+                variables.insert(name, value);
+            }
+            Ok(Some(variables))
+        }
+    }
+    deserializer.deserialize_any(Variables)
+}
+
 /// Bytes, written as base64 (RFC 4648 section 4).
 #[derive(Clone, Debug)]
 pub(super) struct Base64Bytes(Bytes);
@@ -285,138 +316,12 @@ impl Serialize for Base64Bytes {
     }
 }
 
-/// A number, or the text of one that JSON's numbers cannot say.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum JsonNumber {
-    /// A whole number.
-    Integer(i128),
-    /// A 64-bit float.
-    Float(f64),
-    /// A 32-bit float, which is written with fewer digits.
-    Single(f32),
-}
-
-impl JsonNumber {
-    /// Read the text of a number.
-    ///
-    /// # Errors
-    /// A sentence that says what would be right.
-    pub(super) fn parse(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "NaN" => return Ok(Self::Float(f64::NAN)),
-            "Infinity" => return Ok(Self::Float(f64::INFINITY)),
-            "-Infinity" => return Ok(Self::Float(f64::NEG_INFINITY)),
-            _ => {}
-        }
-        if let Ok(integer) = text.parse() {
-            return Ok(Self::Integer(integer));
-        }
-        // Rust's own words for these (`inf`, `nan`) are not JSON's neighbours.
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-        let float = text.parse::<f64>().ok().filter(|float| plain && float.is_finite());
-        let shown: String = text.chars().take(40).collect();
-        float.map(Self::Float).ok_or(format!("`{shown}` is no number; write 7, -1.5e3, NaN, Infinity or -Infinity"))
-    }
-}
-
-impl From<Value> for JsonNumber {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::I32(value) => Self::Integer(value.into()),
-            Value::I64(value) => Self::Integer(value.into()),
-            Value::F32(value) => Self::Single(value),
-            Value::F64(value) => Self::Float(value),
-        }
-    }
-}
-
-impl Serialize for JsonNumber {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let special = |float: f64| match float {
-            float if float.is_nan() => "NaN",
-            float if float > 0.0 => "Infinity",
-            _ => "-Infinity",
-        };
-        match *self {
-            Self::Integer(value) => serializer.serialize_i128(value),
-            Self::Float(value) if value.is_finite() => serializer.serialize_f64(value),
-            Self::Single(value) if value.is_finite() => serializer.serialize_f32(value),
-            Self::Float(value) => serializer.serialize_str(special(value)),
-            Self::Single(value) => serializer.serialize_str(special(value.into())),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for JsonNumber {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Numeric;
-        impl Visitor<'_> for Numeric {
-            type Value = JsonNumber;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or the text of one")
-            }
-            fn visit_i64<E>(self, value: i64) -> std::result::Result<JsonNumber, E> {
-                Ok(JsonNumber::Integer(value.into()))
-            }
-            fn visit_u64<E>(self, value: u64) -> std::result::Result<JsonNumber, E> {
-                Ok(JsonNumber::Integer(value.into()))
-            }
-            fn visit_f64<E>(self, value: f64) -> std::result::Result<JsonNumber, E> {
-                Ok(JsonNumber::Float(value))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<JsonNumber, E> {
-                JsonNumber::parse(text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_any(Numeric)
-    }
-}
-
-/// Describe a type to poem-openapi that serde reads and writes.
-macro_rules! described {
-    ($type:ty, $name:literal, $schema:expr) => {
-        impl Type for $type {
-            const IS_REQUIRED: bool = true;
-            type RawValueType = Self;
-            type RawElementValueType = Self;
-            fn name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Inline(Box::new($schema))
-            }
-            fn as_raw_value(&self) -> Option<&Self> {
-                Some(self)
-            }
-            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-                Box::new(std::iter::once(self))
-            }
-        }
-        impl ParseFromJSON for $type {
-            fn parse_from_json(value: Option<serde_json::Value>) -> ParseResult<Self> {
-                serde_json::from_value(value.unwrap_or_default()).map_err(ParseError::custom)
-            }
-        }
-        impl ToJSON for $type {
-            fn to_json(&self) -> Option<serde_json::Value> {
-                serde_json::to_value(self).ok()
-            }
-        }
-    };
-}
-
 described!(Base64Bytes, "base64", MetaSchema::new_with_format("string", "byte"));
-described!(
-    JsonNumber,
-    "number_or_text",
-    MetaSchema {
-        one_of: ["number", "string"].map(|ty| MetaSchemaRef::Inline(Box::new(MetaSchema::new(ty)))).to_vec(),
-        ..MetaSchema::ANY
-    }
-);
 
 #[cfg(test)]
 mod tests {
+    use wasmwiz_core::execution::Number;
+
     use super::*;
 
     fn read(json: serde_json::Value) -> std::result::Result<Invocation, String> {
@@ -465,22 +370,5 @@ mod tests {
             let error = read(json.clone()).unwrap_err();
             assert!(error.contains(expected), "{json}: {error}");
         }
-    }
-
-    #[test]
-    fn numbers_are_read_without_loss() {
-        assert_eq!(JsonNumber::parse("18446744073709551615"), Ok(JsonNumber::Integer(u64::MAX.into())));
-        assert_eq!(JsonNumber::parse("-1.5e3"), Ok(JsonNumber::Float(-1500.0)));
-        assert!(matches!(JsonNumber::parse("NaN"), Ok(JsonNumber::Float(float)) if float.is_nan()));
-        for text in ["", "inf", "nan", "1e999", "0x10", "1,5"] {
-            assert!(JsonNumber::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_that_json_cannot_say_are_written_as_text() {
-        let values = [Value::F64(f64::NAN), Value::F32(f32::NEG_INFINITY), Value::F32(0.1), Value::I64(i64::MIN)];
-        let written = serde_json::to_string(&values.map(JsonNumber::from)).unwrap();
-        assert_eq!(written, r#"["NaN","-Infinity",0.1,-9223372036854775808]"#);
     }
 }

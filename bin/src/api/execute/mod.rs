@@ -2,6 +2,7 @@
 
 mod json;
 mod multipart;
+mod number;
 pub(crate) mod response;
 mod run;
 

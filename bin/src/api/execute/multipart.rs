@@ -12,7 +12,7 @@ use wasmwiz_core::{
     files::{FileGlobs, InputFile},
 };
 
-use super::{Asked, Chosen, json::JsonNumber};
+use super::{Asked, Chosen, number::JsonNumber};
 use crate::api::{
     App,
     error::Problem,
@@ -120,12 +120,10 @@ impl Parts {
             }
             "collect" => self.collect.push(filled(name, text)?),
             "function" => once(&mut self.function, name, filled(name, text)?)?,
-            "param" => self.params.push(match JsonNumber::parse(&text) {
-                Ok(JsonNumber::Integer(value)) => Number::Integer(value),
-                Ok(JsonNumber::Float(value)) => Number::Float(value),
-                Ok(JsonNumber::Single(value)) => Number::Float(value.into()),
-                Err(message) => return Err(Error::invalid(name, message).into()),
-            }),
+            "param" => {
+                let number = JsonNumber::parse(&text).map_err(|message| Error::invalid(name, message))?;
+                self.params.push(number.into());
+            }
             "timeout_ms" => once(&mut self.limits.timeout_ms, name, number(name, &text)?)?,
             "memory_bytes" => once(&mut self.limits.memory_bytes, name, number(name, &text)?)?,
             "output_bytes" => once(&mut self.limits.output_bytes, name, number(name, &text)?)?,

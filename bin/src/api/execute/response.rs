@@ -1,6 +1,6 @@
 //! What came out of an execution, in JSON.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use uuid::Uuid;
@@ -9,7 +9,10 @@ use wasmwiz_core::{
     platform::Execution,
 };
 
-use super::json::{Encoding, FileContent, JsonNumber, encode};
+use super::{
+    json::{Encoding, FileContent, encode},
+    number::JsonNumber,
+};
 
 /// How an execution ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
@@ -224,8 +227,7 @@ impl From<&Execution> for ExecutionResponse {
             termination: record.verdict.termination.clone().map(Into::into),
             error: record.verdict.error.clone().map(Into::into),
             usage: record.usage.into(),
-            // As the storage gives it back.
-            created_at: record.created_at.trunc_subsecs(6),
+            created_at: record.created_at,
         }
     }
 }

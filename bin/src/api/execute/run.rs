@@ -214,16 +214,16 @@ fn variable(text: &str) -> Result<(String, String)> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Passes a body on to a guest, until the guest wants no more or this is dropped.
+/// Passes a body on to a guest, until the guest has ended. Nobody stops it before: to a guest that is being cancelled,
+/// because its client went away, the end of its input would look as if it had all of it.
 struct Feed {
     fault: oneshot::Receiver<BodyFault>,
-    task: tokio::task::AbortHandle,
 }
 
 impl Feed {
     fn start(mut body: Incoming, guest: mpsc::Sender<Bytes>) -> Self {
         let (report, fault) = oneshot::channel();
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             loop {
                 let chunk = tokio::select! {
                     biased;
@@ -245,13 +245,7 @@ impl Feed {
                 }
             }
         });
-        Self { fault, task: task.abort_handle() }
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.task.abort();
+        Self { fault }
     }
 }
 

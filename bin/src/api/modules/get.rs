@@ -27,6 +27,7 @@ const MAX_VERSIONS: u32 = 100;
 
 /// Something a module imports.
 #[derive(Serialize, Object)]
+#[oai(rename = "Import")]
 struct ImportOut {
     /// The module it is imported from.
     module: String,
@@ -40,6 +41,7 @@ struct ImportOut {
 
 /// Something a module exports.
 #[derive(Serialize, Object)]
+#[oai(rename = "Export")]
 struct ExportOut {
     /// Its name.
     name: String,
@@ -51,6 +53,7 @@ struct ExportOut {
 
 /// A version of a module, in short.
 #[derive(Serialize, Object)]
+#[oai(rename = "Version")]
 struct VersionOut {
     /// Its id.
     id: Uuid,

@@ -149,7 +149,9 @@ impl Encoding {
     fn decode(self, text: &str) -> Result<Vec<u8>, Failure> {
         match self {
             Self::Utf8 => Ok(text.as_bytes().to_vec()),
-            Self::Base64 => BASE64.decode(text).map_err(|error| Failure::new(format!("the answer is garbled: {error}"))),
+            Self::Base64 => {
+                BASE64.decode(text).map_err(|error| Failure::new(format!("the answer is garbled: {error}")))
+            }
         }
     }
 }
@@ -173,7 +175,9 @@ fn file(file: &InputFile) -> Value {
 
 fn number(number: &Number) -> Result<Value, Failure> {
     let value = match *number {
-        Number::Integer(whole) => i64::try_from(whole).map(Value::from).or_else(|_| u64::try_from(whole).map(Value::from)).ok(),
+        Number::Integer(whole) => {
+            i64::try_from(whole).map(Value::from).or_else(|_| u64::try_from(whole).map(Value::from)).ok()
+        }
         Number::Float(float) => serde_json::Number::from_f64(float).map(Value::from),
     };
     value.ok_or_else(|| Failure::new("--invoke: a number is too large for 64 bits, or not one that JSON can write"))

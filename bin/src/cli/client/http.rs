@@ -26,8 +26,8 @@ const SILENCE: Duration = Duration::from_secs(600);
 #[command(next_help_heading = "Server")]
 pub(in crate::cli) struct Connection {
     /// The server's address.
-    #[arg(long, env = "WASMWIZ_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
+    #[arg(long, env = "WASMWIZ_SERVER", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = base)]
+    server: Url,
     /// A file with the API key; without it the variable WASMWIZ_API_KEY has it, if the server asks for one.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(connection: &Connection) -> Result<Self, Failure> {
-        let base = base(&connection.server)?;
+        let base = connection.server.clone();
         let key = key(connection)?;
         // Fails only where one is installed already, which does as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -90,14 +90,17 @@ impl Client {
             return Ok(response);
         }
         if status.is_redirection() {
-            let target = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
+            let target =
+                response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
             let target = crate::cli::text::clean(target);
             return Err(Failure::new(format!("the server refers to {target}; name the right one with --server")));
         }
         let body = self.body(response).await?;
         let mut sentence = problem::sentence(status, &body);
         if status == StatusCode::UNAUTHORIZED && self.key.is_none() {
-            sentence.push_str(&format!("\n  Put your key into the variable {KEY_VARIABLE}, or name its file with --key-file"));
+            sentence.push_str(&format!(
+                "\n  Put your key into the variable {KEY_VARIABLE}, or name its file with --key-file"
+            ));
         }
         Err(Failure::new(sentence))
     }
@@ -157,8 +160,8 @@ impl Client {
     }
 }
 
-fn base(text: &str) -> Result<Url, Failure> {
-    let wrong = |reason: &str| Failure::new(format!("--server {text}: {reason}; write http://HOST:PORT or https://HOST"));
+fn base(text: &str) -> Result<Url, String> {
+    let wrong = |reason: &str| format!("{reason}; write http://HOST:PORT or https://HOST");
     let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
         return Err(wrong("not an address of a server"));
@@ -221,14 +224,14 @@ mod tests {
     use super::*;
 
     fn connection(server: &str) -> Connection {
-        Connection { server: server.into(), key_file: None }
+        Connection { server: base(server).unwrap(), key_file: None }
     }
 
     #[test]
     fn an_address_that_is_none_says_what_to_write() {
         for wrong in ["", "localhost:8080", "ftp://a", "http://", "http://user:secret@a", "http://a/?x=1"] {
             let error = base(wrong).unwrap_err();
-            assert!(error.message().contains("write http://HOST:PORT"), "{wrong}: {}", error.message());
+            assert!(error.ends_with("write http://HOST:PORT or https://HOST"), "{wrong}: {error}");
         }
     }
 
@@ -258,7 +261,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = Client::new(&connection(&server)).unwrap();
         let error = runtime.block_on(client.get::<Value>("/wasm/modules", &[])).unwrap_err();
-        let expected = format!("no server answers at {server} (Connection refused (os error 111)). Start one with `wasmwiz serve`");
+        let expected = format!(
+            "no server answers at {server} (Connection refused (os error 111)). Start one with `wasmwiz serve`"
+        );
         assert!(error.message().starts_with(&expected), "{}", error.message());
     }
 }

@@ -112,7 +112,8 @@ impl Create {
         }
         if let Some(expires_in) = self.expires_in {
             let end = SystemClock::default().now().checked_add_signed(
-                chrono::Duration::from_std(expires_in).map_err(|error| Failure::new(format!("--expires-in: {error}")))?,
+                chrono::Duration::from_std(expires_in)
+                    .map_err(|error| Failure::new(format!("--expires-in: {error}")))?,
             );
             body["expires_at"] = json!(end);
         }
@@ -164,9 +165,12 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_sent() {
-        let create = |line: &str| Line::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}")).create;
+        let create =
+            |line: &str| Line::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}")).create;
         assert_eq!(create("create --name ci").body().unwrap(), json!({"name": "ci"}));
-        let body = create("create --name ci --tier free --scope execute --scope modules:read --expires-in 30d").body().unwrap();
+        let body = create("create --name ci --tier free --scope execute --scope modules:read --expires-in 30d")
+            .body()
+            .unwrap();
         assert_eq!(body["scopes"], json!(["execute", "modules:read"]));
         assert!(body["expires_at"].as_str().is_some_and(|end| end.ends_with('Z')), "{body}");
         assert!(Line::try_parse_from(["create", "--name", "x", "--scope", "everything"]).is_err());

@@ -168,7 +168,9 @@ fn describe(module: &Value) -> String {
     section(&mut text, module, "imports", |item| {
         format!("{}.{} {}", pages::text(item, "module"), pages::text(item, "name"), pages::text(item, "type"))
     });
-    section(&mut text, module, "exports", |item| format!("{} {}", pages::text(item, "name"), pages::text(item, "type")));
+    section(&mut text, module, "exports", |item| {
+        format!("{} {}", pages::text(item, "name"), pages::text(item, "type"))
+    });
     text
 }
 

@@ -48,7 +48,8 @@ impl Listing {
             return Ok(());
         }
         let heading: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let rows: Vec<Vec<String>> = items.iter().map(|item| columns.iter().map(|(_, cell)| cell(item)).collect()).collect();
+        let rows: Vec<Vec<String>> =
+            items.iter().map(|item| columns.iter().map(|(_, cell)| cell(item)).collect()).collect();
         output::bytes(table(&heading, &rows).as_bytes())?;
         if more {
             output::note(&format!("There are more than these {}; ask for them with --limit.", items.len()));
@@ -56,7 +57,12 @@ impl Listing {
         Ok(())
     }
 
-    async fn fetch(&self, client: &Client, path: &str, filters: &[(&str, &str)]) -> Result<(Vec<Value>, bool), Failure> {
+    async fn fetch(
+        &self,
+        client: &Client,
+        path: &str,
+        filters: &[(&str, &str)],
+    ) -> Result<(Vec<Value>, bool), Failure> {
         let wanted = self.limit as usize;
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;

@@ -82,9 +82,8 @@ impl Create {
         let user = client.post("/admin/users", &body).await?;
         let id = id_of(&user)?;
         let path = format!("/admin/users/{id}/keys");
-        let key = client.post(&path, &first_key).await.map_err(|failure| {
+        let key = client.post(&path, &first_key).await.inspect_err(|_| {
             output::complain(&format!("the user {} ({id}) was created, their key was not", self.name));
-            failure
         })?;
         self.show(&user, &key)?;
         Ok(ExitCode::SUCCESS)

@@ -92,7 +92,7 @@ async fn simultaneous_puts_and_gets_see_the_whole_or_nothing(store: &Arc<dyn Blo
     let each = |number: usize| {
         let (store, bytes) = (store.clone(), bytes.clone());
         async move {
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 store.put(&hash, bytes.clone()).await.unwrap();
                 assert!(store.get(&hash).await.unwrap() == Some(bytes), "it is there once put has returned");
             } else if let Some(found) = store.get(&hash).await.unwrap() {

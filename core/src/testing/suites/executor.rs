@@ -319,6 +319,12 @@ async fn memories_and_tables_count_together(executor: Arc<dyn Executor>) {
         (loop $l (br_if $l (i32.ne (table.grow $t (ref.null extern) (i32.const 100000)) (i32.const -1))))
         (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable))"#;
     assert_memory_exceeded(&simply(&*executor, growing).await, 64 << 20);
+    let hog = r#"(module (table $t 1 externref) (func (export "_start")
+        (loop $l (br_if $l (i32.ne (table.grow $t (ref.null extern) (i32.const 1000)) (i32.const -1)))) unreachable))"#;
+    assert_memory_exceeded(&simply(&*executor, hog).await, (64 << 20) + 1);
+    let own_maximum = r#"(module (table $t 1 2 externref) (func (export "_start")
+        (if (i32.eq (table.grow $t (ref.null extern) (i32.const 5)) (i32.const -1)) (then unreachable))))"#;
+    assert_eq!(simply(&*executor, own_maximum).await.verdict.status, Status::Trapped);
 }
 
 async fn a_module_that_starts_over_the_limit_is_refused(executor: Arc<dyn Executor>) {

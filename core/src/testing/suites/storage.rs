@@ -64,7 +64,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Storage>) {
             the_latest_use_of_a_key_is_noted, it_knows_whether_there_is_a_key;
         modules: versions_count_up_for_an_owner_and_name, the_same_bytes_give_the_version_there_is,
             a_version_number_is_never_used_again, simultaneous_modules_get_versions_of_their_own,
-            simultaneous_uploads_of_the_same_bytes_make_one_version, a_module_needs_an_owner,
+            simultaneous_uploads_of_the_same_bytes_make_one_version, a_module_needs_an_owner_and_an_id_of_its_own,
             a_module_is_kept_as_it_was_given, numbers_that_cannot_be_kept_are_refused, a_module_is_deleted_by_its_owner,
             a_caller_who_goes_away_does_no_harm;
         modules_found: by_id_ones_own_and_public_modules_are_found, by_name_ones_own_modules_are_found,
@@ -73,7 +73,8 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Storage>) {
         executions: an_execution_is_kept_as_it_was_given, numbers_that_cannot_be_kept_are_refused,
             times_are_kept_to_the_microsecond, an_execution_is_its_users_own, an_execution_needs_a_user_and_an_id_of_its_own,
             a_module_knows_when_it_last_ran, a_record_outlives_its_module, lists_hold_what_the_filter_says,
-            a_list_by_time_begins_at_since_and_ends_before_until, simultaneous_records_are_all_kept,
+            a_list_by_time_begins_at_since_and_ends_before_until,
+            a_list_by_time_goes_by_the_records_time, simultaneous_records_are_all_kept,
             a_list_stays_the_same_while_executions_are_recorded;
     }
 }

@@ -7,7 +7,8 @@ use super::{
     *,
 };
 
-const READ: Open = Open { follow: true, create: false, exclusive: false, truncate: false, directory: false, write: false };
+const READ: Open =
+    Open { follow: true, create: false, exclusive: false, truncate: false, directory: false, write: false };
 const CREATE: Open = Open { create: true, write: true, ..READ };
 
 fn system() -> FileSystem {

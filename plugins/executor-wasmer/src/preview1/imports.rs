@@ -191,6 +191,7 @@ macro_rules! functions {
             params: &[$(<$ty as Value>::TYPE),*],
             results: <$reply as Reply>::TYPES,
             make: |store, env| {
+                #[allow(clippy::too_many_arguments, reason = "the specification has that many")]
                 fn $name(mut env: FunctionEnvMut<'_, Host>, $($arg: $ty),*) -> Result<$reply, RuntimeError> {
                     call(&mut env, |$host| $work)
                 }

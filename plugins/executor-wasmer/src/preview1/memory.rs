@@ -30,6 +30,12 @@ impl GuestMemory {
         Self(definition)
     }
 
+    /// The number of its bytes at the moment.
+    fn size(&self) -> u64 {
+        // SAFETY: valid by the constructor's contract.
+        unsafe { (*self.0.as_ptr()).current_length as u64 }
+    }
+
     /// Check a range and give its address.
     fn range(&self, at: u32, length: u32) -> Result<(*mut u8, usize), Errno> {
         // SAFETY: valid by the constructor's contract.
@@ -93,6 +99,10 @@ impl Buffers {
 
     /// Check a list of `count` buffers at address `at`, and that their lengths together fit the result.
     pub(crate) fn new(memory: &GuestMemory, at: u32, count: u32) -> Result<Self, Errno> {
+        // A list that is not in memory is refused whole, however much of it would be looked at.
+        if u64::from(at) + u64::from(count) * 8 > memory.size() {
+            return Err(Errno::Fault);
+        }
         let count = count.min(Self::MAX);
         let buffers = Self { at, count };
         let mut total = 0_u32;

@@ -160,7 +160,8 @@ pub(super) async fn lists_hold_what_the_filter_says(storage: &Arc<dyn Storage>) 
             for since in [None, Some(all[14].created_at)] {
                 for until in [None, Some(all[4].created_at)] {
                     let filter = ExecutionFilter { user_id: user.id, module_id, status, since, until };
-                    let expected: Vec<_> = all.iter().filter(|record| matches_filter(record, &filter)).cloned().collect();
+                    let expected: Vec<_> =
+                        all.iter().filter(|record| matches_filter(record, &filter)).cloned().collect();
                     for limit in [1, 3, 50] {
                         assert_eq!(listed(storage, filter, limit).await, expected, "{filter:?} by {limit}");
                     }
@@ -197,6 +198,19 @@ pub(super) async fn a_list_by_time_begins_at_since_and_ends_before_until(storage
     assert_eq!(between(Some(DateTime::<Utc>::MAX_UTC), None).await, []);
     assert_eq!(between(None, Some(DateTime::<Utc>::MIN_UTC)).await, []);
     assert_eq!(between(None, DateTime::from_timestamp(-1, 0)).await, []);
+}
+
+/// An id is made a little before or after the time that is kept; it must not decide what a list by time holds.
+pub(super) async fn a_list_by_time_goes_by_the_records_time(storage: &Arc<dyn Storage>) {
+    let (user, module) = with_module(storage).await;
+    for seconds in [-59, 59] {
+        let mut record = fixtures::execution(&user, &module);
+        record.created_at += TimeDelta::seconds(seconds);
+        let record = kept(storage, record).await;
+        let (at, next) = (record.created_at, record.created_at + TimeDelta::microseconds(1));
+        let filter = ExecutionFilter { since: Some(at), until: Some(next), ..of(&user) };
+        assert_eq!(listed(storage, filter, 9).await, [record]);
+    }
 }
 
 pub(super) async fn simultaneous_records_are_all_kept(storage: &Arc<dyn Storage>) {

@@ -73,9 +73,14 @@ pub(super) async fn simultaneous_uploads_of_the_same_bytes_make_one_version(stor
     assert_eq!(storage.list_modules(&filter, first(9)).await.unwrap().len(), 1);
 }
 
-pub(super) async fn a_module_needs_an_owner(storage: &Arc<dyn Storage>) {
+pub(super) async fn a_module_needs_an_owner_and_an_id_of_its_own(storage: &Arc<dyn Storage>) {
     let orphan = fixtures::new_module(fixtures::id(), "echo", b"bytes");
     assert!(matches!(storage.insert_module(&orphan).await, Err(Error::NotFound(_))));
+    let user = added_user(storage).await;
+    let module = stored(storage, &fixtures::new_module(user.id, "echo", b"bytes")).await;
+    let twin = NewModule { id: module.id, ..fixtures::new_module(user.id, "echo", b"other bytes") };
+    assert!(matches!(storage.insert_module(&twin).await, Err(Error::Conflict(_))));
+    assert_eq!(storage.find_module(user.id, &ModuleRef::Id(module.id)).await.unwrap(), Some(module));
 }
 
 pub(super) async fn a_module_is_kept_as_it_was_given(storage: &Arc<dyn Storage>) {
@@ -102,7 +107,7 @@ pub(super) async fn a_module_is_kept_as_it_was_given(storage: &Arc<dyn Storage>)
 pub(super) async fn numbers_that_cannot_be_kept_are_refused(storage: &Arc<dyn Storage>) {
     let user = added_user(storage).await;
     for size_bytes in [i64::MAX as u64 + 1, u64::MAX] {
-        let new = crate::module::NewModule { size_bytes, ..fixtures::new_module(user.id, "echo", b"bytes") };
+        let new = NewModule { size_bytes, ..fixtures::new_module(user.id, "echo", b"bytes") };
         assert!(storage.insert_module(&new).await.is_err());
         assert_eq!(storage.find_module(user.id, &ModuleRef::Id(new.id)).await.unwrap(), None);
     }

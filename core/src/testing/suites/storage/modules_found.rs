@@ -113,7 +113,7 @@ pub(super) async fn a_list_stays_the_same_while_modules_are_added(storage: &Arc<
         let filter = ModuleFilter { viewer: user.id, name: None, visibility };
         let mut before = None;
         for (number, expected) in there.chunks(4).enumerate() {
-            let page = storage.list_modules(&filter, Page { limit: 4, before: before.or(Some(there[0]).map(next)) });
+            let page = storage.list_modules(&filter, Page { limit: 4, before: before.or(Some(next(there[0]))) });
             let ids: Vec<Uuid> = page.await.unwrap().iter().map(|module| module.id).collect();
             assert_eq!(ids, expected);
             before = ids.last().copied();
