@@ -5,9 +5,10 @@ use std::io::IsTerminal;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use wasmwiz_core::config::{Config, LogFormat};
 
-/// Dependencies whose ordinary lines tell an operator nothing. `log.filter` may name them to hear more.
+/// Dependencies whose ordinary lines tell an operator nothing. `log.filter` may name them to hear more. Those of WASIX are
+/// silent, because a guest can make them warn as often as it likes.
 const QUIET: &str = "cranelift=warn,cranelift_codegen=warn,h2=warn,hyper=warn,hyper_util=warn,object_store=warn,poem=warn,\
-                     regalloc2=warn,reqwest=warn,rustls=warn,sqlx=warn,virtual_fs=warn,wasmer=warn";
+                     regalloc2=warn,reqwest=warn,rustls=warn,sqlx=warn,virtual_fs=off,wasmer=warn,wasmer_wasix=off";
 
 /// Read `log.filter`.
 ///

@@ -58,6 +58,10 @@ pub(crate) async fn read_json<T: DeserializeOwned>(request: &Request, body: &mut
 
 /// Read JSON: text that is none is 400, JSON that says something else than it should is 422.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // Every body is an object. Serde would take a list as well, for the values of the fields in their order.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::invalid("body", "is a list; it must be an object").into());
+    }
     serde_json::from_slice(text).map_err(|error| {
         let place = format!("body, line {} column {}", error.line(), error.column());
         let message = error.to_string();
@@ -143,6 +147,11 @@ mod tests {
         let (status, text) = refused(r#"{"nmae": "x"}"#);
         assert_eq!(status, 422);
         assert_eq!(text, "body, line 1 column 7: unknown field `nmae`, expected `name`");
+    }
+
+    #[test]
+    fn a_list_is_no_object_with_its_names_left_out() {
+        assert_eq!(refused(" [\"x\"]"), (422, "body: is a list; it must be an object".into()));
     }
 
     #[test]

@@ -163,28 +163,4 @@ mod tests {
             assert!(!take(&limiter, id).await.allowed, "who was there stays counted");
         }
     }
-
-    /// This thread's processor time: other work on the machine does not count.
-    fn processor_nanos() -> u128 {
-        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-        stat.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    /// Not a test: `cargo test --release -p wasmwiz-rate-limit-memory -- --ignored --nocapture cost`.
-    #[tokio::test]
-    #[ignore = "prints how long a call takes"]
-    #[expect(clippy::print_stdout, reason = "that is its purpose")]
-    async fn cost_of_a_take() {
-        for (keys, quota) in [(1, 1_000_000), (1_000, 1_000_000), (90_000, 1_000_000), (1_000, 1), (200_000, 1_000_000)]
-        {
-            let limiter = MemoryLimiter::new(&MemoryConfig::default(), Arc::new(SystemClock::default()));
-            let (quota, rounds) = (Quota { per_minute: quota }, 3_000_000_u128);
-            let start = processor_nanos();
-            for round in 0..rounds {
-                limiter.take(Uuid::from_u128(round % keys), quota).await.unwrap();
-            }
-            let nanos = (processor_nanos() - start) / rounds;
-            println!("{keys} keys, {} a minute: {nanos} ns", quota.per_minute);
-        }
-    }
 }
