@@ -43,7 +43,8 @@ impl KeySecret {
             let mut bytes = [0; RANDOM_LEN];
             random.fill(&mut bytes);
             // 248 = 4 * 62: larger bytes would make some characters likelier than others.
-            let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
+            let fair =
+                bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
             text.extend(fair.take(3 + RANDOM_LEN - text.len()));
         }
         let checksum = checksum(&text);

@@ -230,7 +230,9 @@ impl Termination {
     /// Say that `observed` went past `limit`.
     pub fn new(kind: LimitKind, limit: Limit, observed: u64) -> Self {
         let how_to_raise = match limit.source {
-            LimitSource::Request => format!("ask for more in the request's `limits.{kind}`, up to what your tier allows"),
+            LimitSource::Request => {
+                format!("ask for more in the request's `limits.{kind}`, up to what your tier allows")
+            }
             LimitSource::Tier => format!("use a key of a higher tier, or have an operator raise `{kind}` of this tier"),
             LimitSource::Key => format!("have an operator raise `{kind}` of this key"),
             LimitSource::Module => format!("raise `{kind}` of the module"),

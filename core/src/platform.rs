@@ -11,8 +11,8 @@ use crate::{
     Error, Result,
     auth::{AuthProvider, Credential},
     blobs::BlobStore,
-    config::{Config, ConfigError},
-    execution::{ExecutedModule, ExecutionRecord, Invocation, Outcome, StoredLimits},
+    config::{Config, ConfigError, Profile},
+    execution::{ExecutedModule, ExecutionRecord, Invocation, Limit, LimitKind, Limits, Outcome, StoredLimits},
     executor::{Executor, Job, ModuleSource},
     module::{CheckedModule, Module, ModuleRef, NewModule, Visibility},
     plugin::{Needs, Registry},
@@ -84,9 +84,15 @@ impl Platform {
         let (chosen, figment) = (&config.selection, config.figment());
         let storage = Registry::<dyn Storage>::linked()?.get(&chosen.storage)?.build(figment, system.clone()).await?;
         let needs = Needs { system: system.clone(), storage: storage.clone() };
-        let mut auth = Vec::new();
+        let mut auth: Vec<Arc<dyn AuthProvider>> = Vec::new();
         for name in &chosen.auth {
             auth.push(Registry::<dyn AuthProvider>::linked()?.get(name)?.build(figment, needs.clone()).await?);
+        }
+        if config.profile != Profile::Development && auth.iter().any(|provider| provider.allows_anonymous()) {
+            return Err(ConfigError::Value(format!(
+                "a provider in `auth.use` lets in callers without a credential; the profile {} refuses that",
+                config.profile
+            )));
         }
         let blobs = Registry::<dyn BlobStore>::linked()?.get(&chosen.blobs)?.build(figment, needs.clone()).await?;
         let policy = Registry::<dyn ExecutionPolicy>::linked()?.get(&chosen.policy)?.build(figment, needs).await?;
@@ -125,7 +131,9 @@ impl Platform {
         }
         Err(Error::Unauthenticated(match credential {
             Credential::None => "this needs a credential: send `Authorization: Bearer <API key>` or `X-API-Key`".into(),
-            Credential::Token(_) => "the credential is of no form that this server knows; API keys begin with `ww_`".into(),
+            Credential::Token(_) => {
+                "the credential is of no form that this server knows; API keys begin with `ww_`".into()
+            }
         }))
     }
 
@@ -226,6 +234,7 @@ impl Platform {
             }
         };
         let admission = self.policy.admit(principal, &invocation.limits, &inspection).await?;
+        check_files(&invocation, &admission.limits)?;
         let cancel = self.stopping.child_token();
         let id = self.system.new_id();
         let (limits, created_at) = (admission.limits, self.system.clock.now());
@@ -248,10 +257,7 @@ impl Platform {
                 key_id,
                 module,
                 verdict: outcome.verdict.clone(),
-                limits: StoredLimits {
-                    timeout_ms: limits.timeout_ms.value,
-                    memory_bytes: limits.memory_bytes.value,
-                },
+                limits: StoredLimits { timeout_ms: limits.timeout_ms.value, memory_bytes: limits.memory_bytes.value },
                 usage: outcome.usage,
                 truncated: outcome.truncated,
                 created_at,
@@ -307,6 +313,23 @@ impl Platform {
             return Err(Error::TooLarge { what: "args and env together".into(), limit: self.max_args_bytes });
         }
         Ok(())
+    }
+}
+
+/// Refuse files that the guest's file system has no room for.
+fn check_files(invocation: &Invocation, limits: &Limits) -> Result<()> {
+    let contents = invocation.files.iter().filter_map(|file| file.content.as_ref());
+    let bytes: u64 = contents.map(|content| content.len() as u64).sum();
+    let asked = [
+        (LimitKind::FileBytes, limits.file_bytes, bytes, "bytes"),
+        (LimitKind::FileEntries, limits.file_entries, invocation.files.len() as u64, "entries"),
+    ];
+    match asked.into_iter().find(|(_, limit, asked, _)| *asked > limit.value) {
+        None => Ok(()),
+        Some((kind, Limit { value, source }, asked, unit)) => {
+            let message = format!("have {asked} {unit} together; the limit `{kind}` is {value} (set by the {source})");
+            Err(Error::invalid("files", message))
+        }
     }
 }
 

@@ -158,7 +158,9 @@ impl User {
 /// Check that `name` has 1 to `max` ASCII letters, digits or characters of `extra`, the first a letter or digit.
 pub(crate) fn check_word(name: &str, max: usize, extra: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
-    if (1..=max).contains(&name.len()) && name.chars().all(fits) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+    if (1..=max).contains(&name.len())
+        && name.chars().all(fits)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
     {
         return Ok(());
     }

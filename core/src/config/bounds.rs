@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn a_number_out_of_bounds_names_its_key_and_the_bounds() {
-        let read = |value: u64| Figment::from(Serialized::default("size", value)).extract::<Section>().map_err(Box::new);
+        let read =
+            |value: u64| Figment::from(Serialized::default("size", value)).extract::<Section>().map_err(Box::new);
         assert_eq!(read(255).unwrap().size, 255);
         for wrong in [0, 301, 300] {
             let message = crate::config::explain(&read(wrong).unwrap_err(), "plugin");

@@ -11,7 +11,12 @@ use std::{
 use bytes::Bytes;
 use moka::future::Cache;
 use wasmer::{Engine, Module};
-use wasmwiz_core::{Error, Result, execution::Verdict, executor::ModuleSource, module::{Abi, ModuleHash}};
+use wasmwiz_core::{
+    Error, Result,
+    execution::Verdict,
+    executor::ModuleSource,
+    module::{Abi, ModuleHash},
+};
 
 use crate::{
     compile::{Compiled, Compiler},
@@ -97,7 +102,11 @@ impl Artifacts {
         self.memory.weighted_size()
     }
 
-    async fn load_or_compile(&self, sha256: ModuleHash, source: &ModuleSource) -> std::result::Result<Artifact, Missing> {
+    async fn load_or_compile(
+        &self,
+        sha256: ModuleHash,
+        source: &ModuleSource,
+    ) -> std::result::Result<Artifact, Missing> {
         let failed = |error| Missing::Failed(Arc::new(error));
         if let Some(disk) = self.disk.clone() {
             let read = tokio::task::spawn_blocking(move || disk.read(&sha256)).await;

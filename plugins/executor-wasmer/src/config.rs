@@ -87,22 +87,46 @@ impl Default for CompileConfig {
 impl WasmerConfig {
     /// What each key does.
     pub const KEYS: &'static [Key] = &[
-        Key::new("workers", "threads that run guests; 0 is 16 for each core, so that guests which sleep or wait do not keep others out"),
+        Key::new(
+            "workers",
+            "threads that run guests; 0 is 16 for each core, so that guests which sleep or wait do not keep others out",
+        ),
         Key::new("queue", "executions that may wait for a thread; beyond them callers get 503 instead of a long wait"),
-        Key::new("stack_bytes", "a guest's call stack in bytes; a deeper recursion traps. 1 MiB is what other engines give"),
-        Key::new("memory_pool_bytes", "memory in bytes that executions share once they are not small; one takes its whole limit from it"),
-        Key::new("small_memory_bytes", "memory in bytes that every execution has without asking the pool; workers * this is the most it comes to"),
-        Key::new("memory_wait_ms", "how long an execution waits for the pool in milliseconds, before its caller gets 503"),
+        Key::new(
+            "stack_bytes",
+            "a guest's call stack in bytes; a deeper recursion traps. 1 MiB is what other engines give",
+        ),
+        Key::new(
+            "memory_pool_bytes",
+            "memory in bytes that executions share once they are not small; one takes its whole limit from it",
+        ),
+        Key::new(
+            "small_memory_bytes",
+            "memory in bytes that every execution has without asking the pool; workers * this is the most it comes to",
+        ),
+        Key::new(
+            "memory_wait_ms",
+            "how long an execution waits for the pool in milliseconds, before its caller gets 503",
+        ),
         Key::new("memory_cache_bytes", "compiled modules kept in memory, in bytes; the least recently used go first"),
         Key::new("cache_dir", "folder of compiled modules; empty is <data_dir>/artifacts"),
         Key::new("cache_bytes", "compiled modules kept on disk, in bytes; the longest unused go first"),
-        Key::new("compile.processes", "compilations at a time; 0 is half the cores, so that the other half goes on serving"),
+        Key::new(
+            "compile.processes",
+            "compilations at a time; 0 is half the cores, so that the other half goes on serving",
+        ),
         Key::new("compile.queue", "compilations that may run or wait; beyond them callers get 503"),
         Key::new("compile.threads", "threads of one compilation; 0 is one for each core"),
-        Key::new("compile.timeout_ms", "wall-clock time of one compilation in milliseconds; 1 MB of wasm takes about one second"),
+        Key::new(
+            "compile.timeout_ms",
+            "wall-clock time of one compilation in milliseconds; 1 MB of wasm takes about one second",
+        ),
         Key::new("compile.memory_bytes", "address space of the compiler's process in bytes, which bounds its memory"),
         Key::new("compile.max_artifact_bytes", "largest compiled module in bytes"),
-        Key::new("compile.failure_ttl_ms", "how long a module that could not be compiled is refused without another try, in milliseconds"),
+        Key::new(
+            "compile.failure_ttl_ms",
+            "how long a module that could not be compiled is refused without another try, in milliseconds",
+        ),
     ];
 
     /// Put figures where the configuration says "as many as fit the machine", and check the rest.
@@ -123,7 +147,9 @@ impl WasmerConfig {
             ("compile.max_artifact_bytes", self.compile.max_artifact_bytes, 1 << 20),
         ];
         match at_least.iter().find(|(_, value, least)| value < least) {
-            Some((key, value, least)) => Err(format!("`executor.wasmer.{key}` is {value}; it must be at least {least}")),
+            Some((key, value, least)) => {
+                Err(format!("`executor.wasmer.{key}` is {value}; it must be at least {least}"))
+            }
             None => Ok(self),
         }
     }

@@ -215,7 +215,8 @@ mod tests {
         for number in 0..10_u8 {
             cache.write(&ModuleHash::of(&[number]), &[0; 1000]);
         }
-        let total: u64 = fs::read_dir(&cache.folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+        let total: u64 =
+            fs::read_dir(&cache.folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
         assert!(total <= 3000, "{total}");
         assert!(total >= 1000, "{total}");
     }

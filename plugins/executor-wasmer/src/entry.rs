@@ -34,12 +34,14 @@ impl Entry {
         match asked {
             None if command => Ok(Self::Command),
             None => {
-                let message = format!("the module has no `_start`; name a function with `entrypoint`: {}", list(module));
+                let message =
+                    format!("the module has no `_start`; name a function with `entrypoint`: {}", list(module));
                 let verdict = Verdict::failed(Status::Rejected, Failure::new("no_entry_point", message));
                 Err(Refusal::Verdict(Box::new(verdict)))
             }
             Some(asked) if command => {
-                let message = format!("this module is a command: it has a `_start`, so `{}` cannot be called", asked.function);
+                let message =
+                    format!("this module is a command: it has a `_start`, so `{}` cannot be called", asked.function);
                 Err(invalid("entrypoint", message))
             }
             Some(asked) => Self::function(module, asked),
@@ -51,20 +53,28 @@ impl Entry {
         let index = match info.exports.get(&asked.function) {
             Some(ExportIndex::Function(index)) if !asked.function.starts_with('\0') => *index,
             _ => {
-                let message = format!("the module exports no function `{}`; it exports: {}", asked.function, list(module));
+                let message =
+                    format!("the module exports no function `{}`; it exports: {}", asked.function, list(module));
                 return Err(invalid("entrypoint.function", message));
             }
         };
         let ty = &info.signatures[info.functions[index]];
-        let numbers = |types: &[Type]| types.iter().all(|ty| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64));
+        let numbers =
+            |types: &[Type]| types.iter().all(|ty| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64));
         if !numbers(ty.params()) || !numbers(ty.results()) {
-            return Err(invalid("entrypoint.function", format!("`{}` takes or gives other things than numbers", asked.function)));
+            return Err(invalid(
+                "entrypoint.function",
+                format!("`{}` takes or gives other things than numbers", asked.function),
+            ));
         }
         if asked.params.len() != ty.params().len() {
             let types: Vec<String> = ty.params().iter().map(|ty| ty.to_string().to_lowercase()).collect();
             let message = format!(
                 "`{}` takes {} parameters ({}); {} were given",
-                asked.function, types.len(), types.join(", "), asked.params.len()
+                asked.function,
+                types.len(),
+                types.join(", "),
+                asked.params.len()
             );
             return Err(invalid("entrypoint.params", message));
         }
@@ -105,7 +115,8 @@ fn invalid(location: &str, message: String) -> Refusal {
 
 fn list(module: &Module) -> String {
     let exports = module.info().exports.iter();
-    let functions = exports.filter(|(name, index)| matches!(index, ExportIndex::Function(_)) && !name.starts_with('\0'));
+    let functions =
+        exports.filter(|(name, index)| matches!(index, ExportIndex::Function(_)) && !name.starts_with('\0'));
     let names: Vec<&str> = functions.map(|(name, _)| name.as_str()).collect();
     match names.len() {
         0 => "it exports no function".to_owned(),

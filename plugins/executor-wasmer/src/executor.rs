@@ -66,8 +66,7 @@ impl WasmerExecutor {
         let engine = engine::running(config.stack_bytes);
         let patience = Duration::from_millis(config.memory_wait_ms);
         let pool = MemoryPool::new(config.memory_pool_bytes, config.small_memory_bytes, patience);
-        let sandbox =
-            Sandbox { engine: engine.clone(), pool: Arc::new(pool), wasix: wasix::Shared::new(), system };
+        let sandbox = Sandbox { engine: engine.clone(), pool: Arc::new(pool), wasix: wasix::Shared::new(), system };
         Ok(Self {
             artifacts: Artifacts::new(&config, engine, disk),
             sandbox: Arc::new(sandbox),

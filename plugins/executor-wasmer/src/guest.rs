@@ -109,7 +109,7 @@ impl Guest {
             stop: world.stop,
             clock: world.system.clock.clone(),
             random: world.system.random.clone(),
-            quota: wasix::Quota { bytes: quota.bytes, entries: quota.entries },
+            quota: wasix::Quota { bytes: quota.bytes, entries: quota.entries / 2 },
             max_descriptors: usize::try_from(world.limits.open_files.value).unwrap_or(usize::MAX),
         };
         match wasix::prepare(shared, store, &artifact.module, config) {
@@ -197,10 +197,7 @@ impl Guest {
 const MAX_SUBSCRIPTIONS: usize = 1024;
 
 fn quota(limits: &Limits) -> Quota {
-    Quota {
-        bytes: limits.file_bytes.value,
-        entries: usize::try_from(limits.file_entries.value).unwrap_or(usize::MAX),
-    }
+    Quota { bytes: limits.file_bytes.value, entries: usize::try_from(limits.file_entries.value).unwrap_or(usize::MAX) }
 }
 
 fn cannot_add(path: &str, error: &dyn std::error::Error) -> Refused {

@@ -223,8 +223,13 @@ mod tests {
         assert_eq!(found.abi, Abi::WasiPreview1);
         assert_eq!(found.imports[0].ty, "(func (param i32 i32 i32 i32) (result i32))");
         let types: Vec<_> = found.exports.iter().map(|export| export.ty.as_str()).collect();
-        let expected =
-            ["(memory 2 8)", "(table 1 funcref)", "(global (mut i64))", "(func)", "(func (param f64) (result i32 i64))"];
+        let expected = [
+            "(memory 2 8)",
+            "(table 1 funcref)",
+            "(global (mut i64))",
+            "(func)",
+            "(func (param f64) (result i32 i64))",
+        ];
         assert_eq!(types, expected);
         assert_eq!(found.memory_min_bytes, 2 * 65536);
         assert!(found.is_command());

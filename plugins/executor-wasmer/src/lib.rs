@@ -37,7 +37,8 @@ pub use crate::{
 
 impl BuildPlugin<dyn Executor> for WasmerExecutor {
     const NAME: &'static str = "wasmer";
-    const SUMMARY: &'static str = "runs preview-1 and WASIX modules with Wasmer, compiled by Cranelift in a child process";
+    const SUMMARY: &'static str =
+        "runs preview-1 and WASIX modules with Wasmer, compiled by Cranelift in a child process";
     const KEYS: &'static [Key] = WasmerConfig::KEYS;
     type Config = WasmerConfig;
 

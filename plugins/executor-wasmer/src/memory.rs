@@ -15,8 +15,8 @@ use wasmer::{
     sys::{
         BaseTunables, Tunables,
         vm::{
-            ExpectedValue, LinearMemory, MemoryStyle, TableStyle, VMConfig, VMGlobal,
-            VMGlobalDefinition, VMMemory, VMMemoryDefinition, VMSharedMemory, VMTable, VMTableDefinition, WaiterError,
+            ExpectedValue, LinearMemory, MemoryStyle, TableStyle, VMConfig, VMGlobal, VMGlobalDefinition, VMMemory,
+            VMMemoryDefinition, VMSharedMemory, VMTable, VMTableDefinition, WaiterError,
         },
     },
 };
@@ -154,7 +154,12 @@ thread_local! {
 
 /// Do `make` with every memory and table that it makes charged to `budget`, and tell what was made.
 pub(crate) fn charged<R>(budget: &Arc<Budget>, stop: &Arc<Stop>, make: impl FnOnce() -> R) -> (R, Instantiation) {
-    let fresh = || Instantiation { budget: budget.clone(), stop: stop.clone(), memories: Vec::new(), globals: HiddenGlobals::default() };
+    let fresh = || Instantiation {
+        budget: budget.clone(),
+        stop: stop.clone(),
+        memories: Vec::new(),
+        globals: HiddenGlobals::default(),
+    };
     CURRENT.with(|current| current.replace(Some(fresh())));
     // The guard clears the slot also when `make` panics.
     struct Clear;

@@ -205,7 +205,9 @@ impl Run<'_> {
             }
             match error {
                 InstantiationError::Start(error) => self.trapped(&error).into(),
-                error => Verdict::failed(Status::Rejected, Failure::new("cannot_instantiate", error.to_string())).into(),
+                error => {
+                    Verdict::failed(Status::Rejected, Failure::new("cannot_instantiate", error.to_string())).into()
+                }
             }
         })
     }

@@ -23,9 +23,10 @@ pub(crate) fn describe(error: &RuntimeError) -> Failure {
         TrapCode::BadConversionToInteger => {
             ("bad_conversion_to_integer", "the guest converted a float that is no integer or does not fit")
         }
-        TrapCode::UnreachableCodeReached => {
-            ("unreachable", "the guest reached an `unreachable` instruction: it panicked, aborted or failed an assertion")
-        }
+        TrapCode::UnreachableCodeReached => (
+            "unreachable",
+            "the guest reached an `unreachable` instruction: it panicked, aborted or failed an assertion",
+        ),
         other => ("trap", other.message()),
     };
     Failure::new(word, with_trace(sentence, error))
@@ -34,9 +35,14 @@ pub(crate) fn describe(error: &RuntimeError) -> Failure {
 /// Name the functions that were being called, innermost first, as far as the module has names.
 fn with_trace(sentence: &str, error: &RuntimeError) -> String {
     const MOST: usize = 8;
-    let names: Vec<String> = error.trace().iter().take(MOST).map(|frame| {
-        let index = frame.func_index();
-        frame.function_name().map_or_else(|| format!("function {index}"), |name| name.chars().take(120).collect())
-    }).collect();
+    let names: Vec<String> = error
+        .trace()
+        .iter()
+        .take(MOST)
+        .map(|frame| {
+            let index = frame.func_index();
+            frame.function_name().map_or_else(|| format!("function {index}"), |name| name.chars().take(120).collect())
+        })
+        .collect();
     if names.is_empty() { sentence.to_owned() } else { format!("{sentence} (in {})", names.join(", called by ")) }
 }

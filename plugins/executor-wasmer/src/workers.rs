@@ -181,7 +181,8 @@ fn watch(shared: &Shared) {
     while !shared.closed.load(Ordering::SeqCst) {
         if shared.busy.load(Ordering::SeqCst) == 0 {
             // Nothing runs, so nothing needs to be looked at. The time-out is for a wake-up lost at closing.
-            guard = shared.watch_wake.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
+            guard =
+                shared.watch_wake.wait_timeout(guard, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
             continue;
         }
         drop(guard);

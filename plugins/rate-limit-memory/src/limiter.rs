@@ -95,10 +95,7 @@ impl RateLimiter for MemoryLimiter {
 mod tests {
     use std::time::Duration;
 
-    use wasmwiz_core::{
-        system::SystemClock,
-        testing::{ManualClock, manual_system},
-    };
+    use wasmwiz_core::testing::{ManualClock, manual_system};
 
     use super::*;
 

@@ -57,7 +57,10 @@ async fn the_rest_of_what_programs_need_is_there() {
     }
     let slept = run(&server, "features/sleep_ms", json!({"args": ["50"]})).await;
     assert!(slept["usage"]["wall_ms"].as_f64().is_some_and(|wall| wall >= 50.0), "{slept}");
-    assert!(slept["usage"]["cpu_ms"].as_f64().is_some_and(|cpu| cpu < 50.0), "sleeping takes no processor time: {slept}");
+    assert!(
+        slept["usage"]["cpu_ms"].as_f64().is_some_and(|cpu| cpu < 50.0),
+        "sleeping takes no processor time: {slept}"
+    );
     let burnt = run(&server, "features/cpu_burn", json!({"args": ["50"]})).await;
     assert!(burnt["usage"]["cpu_ms"].as_f64().is_some_and(|cpu| cpu > 0.1), "{burnt}");
     let both = run(&server, "features/stderr_both", json!({})).await;

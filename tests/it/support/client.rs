@@ -83,7 +83,8 @@ impl Client {
     pub(crate) fn new(url: String, key: Option<String>, log: PathBuf) -> Self {
         // Fails only where one is installed already, which does as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).redirect(reqwest::redirect::Policy::none());
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_secs(60)).redirect(reqwest::redirect::Policy::none());
         Self { url, http: http.build().expect("a client"), key, log }
     }
 
@@ -165,7 +166,8 @@ impl Client {
     pub(crate) async fn upload_with(&self, name: &str, wasm: Vec<u8>, fields: &[(&str, &str)]) -> Answer {
         let part = multipart::Part::bytes(wasm).file_name("module.wasm");
         let form = multipart::Form::new().text("name", name.to_owned()).part("wasm", part);
-        let with = |form: multipart::Form, (name, text): &(&str, &str)| form.text((*name).to_owned(), (*text).to_owned());
+        let with =
+            |form: multipart::Form, (name, text): &(&str, &str)| form.text((*name).to_owned(), (*text).to_owned());
         self.post_form("/api/wasm/upload", fields.iter().fold(form, with)).await
     }
 

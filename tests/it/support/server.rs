@@ -78,9 +78,8 @@ fn launch(folder: &Path, key: Option<&str>) -> Child {
 fn read_address(process: &mut Child) -> String {
     let stdout = process.stdout.take().expect("its output is a pipe");
     let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    let address = lines.find_map(|line| {
-        line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned)
-    });
+    let address =
+        lines.find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned));
     std::thread::spawn(move || lines.for_each(drop));
     address.expect("the server prints its address")
 }

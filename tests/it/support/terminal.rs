@@ -4,9 +4,14 @@ use std::{
     io::Write,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use tempfile::TempDir;
+
+/// How long the program may run: one that should be refused must not serve for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder to start the program in.
 pub(crate) struct Terminal {
@@ -94,7 +99,16 @@ impl Terminal {
         let (mut stdin, input) = (child.stdin.take().expect("a pipe"), input.as_ref().to_vec());
         // Who does not read it all is not to blame.
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let (ended, wait) = mpsc::channel::<()>();
+        let pid = child.id().to_string();
+        let watch = std::thread::spawn(move || {
+            if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
         let output = child.wait_with_output().expect("it ends");
+        drop(ended);
+        watch.join().expect("the watch ends");
         writer.join().expect("the writer ends");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Ended { code: output.status.code(), stdout: output.stdout, stderr }

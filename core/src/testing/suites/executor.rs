@@ -12,9 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error, Result,
-    execution::{
-        Entrypoint, Input, Invocation, Limit, LimitKind, LimitSource, Limits, Number, Outcome, Status, Value,
-    },
+    execution::{Entrypoint, Input, Invocation, Limit, LimitKind, LimitSource, Limits, Number, Outcome, Status, Value},
     executor::{Executor, Job, ModuleSource},
     files::{FileGlobs, InputFile},
 };
@@ -160,7 +158,8 @@ async fn a_module_without_entry_point_is_rejected(executor: Arc<dyn Executor>) {
 
 async fn a_module_that_imports_something_else_is_rejected(executor: Arc<dyn Executor>) {
     for import in [r#""env" "frobnicate""#, r#""wasi_snapshot_preview1" "frobnicate""#] {
-        let outcome = simply(&*executor, &format!("(module (import {import} (func)) (func (export \"_start\")))")).await;
+        let outcome =
+            simply(&*executor, &format!("(module (import {import} (func)) (func (export \"_start\")))")).await;
         let error = outcome.verdict.error.expect("it says why");
         assert_eq!((outcome.verdict.status, error.code.as_str()), (Status::Rejected, "missing_import"));
         assert!(error.message.contains("frobnicate"), "{}", error.message);
@@ -175,8 +174,11 @@ async fn bytes_that_are_no_module_are_refused(executor: Arc<dyn Executor>) {
 }
 
 async fn input_output_and_exit_code_come_through(executor: Arc<dyn Executor>) {
-    let wat = wasi("", "(call $write (i32.const 1) (i32.const 64) (call $read (i32.const 64) (i32.const 100)))
-        (call $write (i32.const 2) (i32.const 64) (i32.const 2)) (call $exit (i32.const 7))");
+    let wat = wasi(
+        "",
+        "(call $write (i32.const 1) (i32.const 64) (call $read (i32.const 64) (i32.const 100)))
+        (call $write (i32.const 2) (i32.const 64) (i32.const 2)) (call $exit (i32.const 7))",
+    );
     let input = Invocation { input: Input::Bytes(Bytes::from_static(b"\xff\x00in")), ..Invocation::default() };
     let outcome = run(&*executor, &wat, input, 5000).await.expect("it runs");
     assert_eq!((outcome.verdict.status, outcome.verdict.exit_code), (Status::Failed, Some(7)));
@@ -244,10 +246,18 @@ async fn every_kind_of_loop_ends_at_the_deadline(executor: Arc<dyn Executor>) {
         ("_start", wasi("", empty)),
         ("the start function", format!(r#"(module (start $s) (func $s {empty}) (func (export "_start")))"#)),
         ("a host call", wasi("", "(loop $l (call $write (i32.const 1) (i32.const 64) (i32.const 0)) (br $l))")),
-        ("calls", r#"(module (func $f (param i32) (if (local.get 0) (then
+        (
+            "calls",
+            r#"(module (func $f (param i32) (if (local.get 0) (then
             (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1))))))
-            (func (export "_start") (call $f (i32.const 90))))"#.to_owned()),
-        ("memory.grow", r#"(module (memory 1) (func (export "_start") (loop $l (drop (memory.grow (i32.const 0))) (br $l))))"#.to_owned()),
+            (func (export "_start") (call $f (i32.const 90))))"#
+                .to_owned(),
+        ),
+        (
+            "memory.grow",
+            r#"(module (memory 1) (func (export "_start") (loop $l (drop (memory.grow (i32.const 0))) (br $l))))"#
+                .to_owned(),
+        ),
     ];
     for (what, wat) in guests {
         assert_timed_out(&*executor, what, &wat, Invocation::default()).await;
@@ -383,8 +393,11 @@ async fn a_cancelled_execution_ends_at_once(executor: Arc<dyn Executor>) {
 }
 
 async fn streamed_input_and_output_flow_while_the_guest_runs(executor: Arc<dyn Executor>) {
-    let wat = wasi("", "(local $n i32) (loop $l (local.set $n (call $read (i32.const 64) (i32.const 100)))
-        (if (local.get $n) (then (call $write (i32.const 1) (i32.const 64) (local.get $n)) (br $l))))");
+    let wat = wasi(
+        "",
+        "(local $n i32) (loop $l (local.set $n (call $read (i32.const 64) (i32.const 100)))
+        (if (local.get $n) (then (call $write (i32.const 1) (i32.const 64) (local.get $n)) (br $l))))",
+    );
     let (input, stream) = tokio::sync::mpsc::channel(1);
     let (live, mut output) = tokio::sync::mpsc::channel(1);
     let invocation = Invocation { input: Input::Stream(stream), ..Invocation::default() };

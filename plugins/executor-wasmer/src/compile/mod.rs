@@ -76,7 +76,12 @@ impl Compiler {
         let words = said.try_clone().map_err(|error| context(error.into()))?;
 
         let mut command = tokio::process::Command::from(helper::command(HELPER).map_err(|e| context(e.into()))?);
-        command.args(child::limits(&self.config)).stdin(input).stdout(output).stderr(Stdio::from(said)).kill_on_drop(true);
+        command
+            .args(child::limits(&self.config))
+            .stdin(input)
+            .stdout(output)
+            .stderr(Stdio::from(said))
+            .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| context(error.into()))?;
         let deadline = Duration::from_millis(self.config.timeout_ms);
         let end = match tokio::time::timeout(deadline, child.wait()).await {

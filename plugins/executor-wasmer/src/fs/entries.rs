@@ -13,6 +13,10 @@ use super::{
 impl Tree {
     /// Find or make what `open` asks for.
     pub(crate) fn open(&mut self, start: Id, path: &str, open: &Open, now: Timestamp) -> Result<Id, Error> {
+        if open.create && path.ends_with('/') {
+            // What is made is a file, so the slash is wrong whatever is there.
+            return self.resolve(start, path, Follow::Never).and(Err(Error::IsDirectory));
+        }
         let follow = if open.follow && !(open.create && open.exclusive) { Follow::Always } else { Follow::Slash };
         let place = self.resolve(start, path, follow)?;
         let Ok(id) = place.existing() else {
@@ -27,7 +31,6 @@ impl Tree {
             return Err(Error::Exists);
         }
         match self.kind(id) {
-            Kind::Symlink if open.directory => return Err(Error::NotDirectory),
             Kind::Symlink => return Err(Error::Loop),
             Kind::File if open.directory => return Err(Error::NotDirectory),
             Kind::Directory if open.write || open.truncate || open.create => return Err(Error::IsDirectory),
@@ -63,7 +66,11 @@ impl Tree {
         };
         match self.kind(id.ok_or(Error::NotFound)?) {
             Kind::Directory => Err(Error::IsDirectory),
-            _ if slash => Err(Error::NotDirectory),
+            // The slash asks for what a symbolic link leads to.
+            _ if slash => match self.kind(self.resolve(start, path, Follow::Slash)?.existing()?) {
+                Kind::Directory => Err(Error::IsDirectory),
+                Kind::File | Kind::Symlink => Err(Error::NotDirectory),
+            },
             _ => self.unlink(parent, &name, now),
         }
     }

@@ -30,11 +30,11 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
-    /// The directory, if it is one.
+    /// The directory, if it is one; `badf` as under Wasmtime if not.
     pub(crate) fn directory(&self) -> Result<&Handle, Errno> {
         match &self.object {
             Object::Directory { handle, .. } => Ok(handle),
-            _ => Err(Errno::Notdir),
+            _ => Err(Errno::Badf),
         }
     }
 

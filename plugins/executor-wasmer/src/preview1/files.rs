@@ -13,11 +13,11 @@ use crate::fs::{DirEntry, Handle, SetTimes, Timestamp};
 const ROOT_NAME: &[u8] = b"/";
 
 impl Host {
-    pub(super) fn fd_advise(&mut self, fd: u32, offset: u64, length: u64, advice: u32) -> Answer {
+    pub(super) fn fd_advise(&mut self, fd: u32, _offset: u64, length: u64, advice: u32) -> Answer {
         let descriptor = self.descriptors.get(fd)?;
         file(descriptor)?;
         descriptor.need(rights::FD_ADVISE)?;
-        if advice > 5 || offset > i64::MAX as u64 || length > i64::MAX as u64 {
+        if advice > 5 || length > i64::MAX as u64 {
             return Err(Errno::Inval.into());
         }
         Ok(())
@@ -51,11 +51,12 @@ impl Host {
         self.synchronize(fd, rights::FD_SYNC)
     }
 
-    /// Memory is always in step with itself. A stream cannot be synchronized, as a pipe cannot on Linux.
+    /// Memory is always in step with itself. A directory may be synchronized, as in POSIX; a stream is `badf`,
+    /// as under Wasmtime.
     fn synchronize(&self, fd: u32, right: rights::Rights) -> Answer {
         let descriptor = self.descriptors.get(fd)?;
         match descriptor.object {
-            Object::Stdin | Object::Output(_) => Err(Errno::Inval.into()),
+            Object::Stdin | Object::Output(_) => Err(Errno::Badf.into()),
             Object::File { .. } | Object::Directory { .. } => Ok(descriptor.need(right)?),
         }
     }
@@ -100,18 +101,21 @@ impl Host {
 
     pub(super) fn fd_filestat_set_size(&mut self, fd: u32, size: u64) -> Answer {
         let descriptor = self.descriptors.get(fd)?;
-        // What Linux says to ftruncate on a pipe.
-        let handle = file(descriptor).map_err(|error| if error == Errno::Spipe { Errno::Inval } else { error })?;
+        let handle = file(descriptor)?;
         descriptor.need(rights::FD_FILESTAT_SET_SIZE)?;
+        if size > i64::MAX as u64 {
+            // A negative length, to ftruncate of POSIX.
+            return Err(Errno::Inval.into());
+        }
         Ok(handle.resize(size, self.now())?)
     }
 
     pub(super) fn fd_filestat_set_times(&mut self, fd: u32, accessed: u64, modified: u64, flags: u32) -> Answer {
         let now = self.now();
-        let descriptor = self.descriptors.get(fd)?;
         let times = times(accessed, modified, flags, now)?;
+        let descriptor = self.descriptors.get(fd)?;
         match &descriptor.object {
-            Object::Stdin | Object::Output(_) => Err(Errno::Inval.into()),
+            Object::Stdin | Object::Output(_) => Err(Errno::Badf.into()),
             Object::File { handle, .. } | Object::Directory { handle, .. } => {
                 descriptor.need(rights::FD_FILESTAT_SET_TIMES)?;
                 handle.set_times(times, now);
@@ -127,8 +131,10 @@ impl Host {
         Ok(self.memory_mut()?.write(result, &record)?)
     }
 
+    /// Give a preopened directory's name. An open descriptor that is none is `notdir`, as under Wasmtime.
     pub(super) fn fd_prestat_dir_name(&mut self, fd: u32, at: u32, length: u32) -> Answer {
-        self.preopened(fd)?;
+        self.descriptors.get(fd)?;
+        self.preopened(fd).map_err(|_| Errno::Notdir)?;
         if (length as usize) < ROOT_NAME.len() {
             return Err(Errno::Nametoolong.into());
         }
@@ -175,12 +181,11 @@ fn dirent(entry: &DirEntry<'_>) -> [u8; 24] {
     record
 }
 
-/// The file behind a descriptor; a stream is `spipe`, a directory `badf` as under Wasmtime.
+/// The file behind a descriptor; anything else is `badf`, as under Wasmtime.
 fn file(descriptor: &Descriptor) -> Result<&Handle, Errno> {
     match &descriptor.object {
         Object::File { handle, .. } => Ok(handle),
-        Object::Stdin | Object::Output(_) => Err(Errno::Spipe),
-        Object::Directory { .. } => Err(Errno::Badf),
+        Object::Stdin | Object::Output(_) | Object::Directory { .. } => Err(Errno::Badf),
     }
 }
 

@@ -22,6 +22,11 @@
 //!   `perm`, everything else `notcapable`.
 //! - A path that leaves its directory, by `..`, an absolute path or an absolute link target, is `perm`; a
 //!   path that is not UTF-8 is `ilseq`, one with NUL in it `inval`.
+//! - A descriptor of the wrong kind is `badf`; but to seek in a stream is `spipe`, to open a path in a file
+//!   `notdir`, and to ask for the name of what is not preopened `notdir` too.
+//! - `fd_pwrite` with the `append` flag writes at the end, whatever the offset.
+//! - To open a symbolic link that may not be followed is `loop`, also when a directory was asked for. To open
+//!   `directory` with `creat`, `excl` or `trunc` is `inval`, `creat` with a slash at the end `isdir`.
 //! - New descriptors get the lowest free number. A preopened directory may be closed or renumbered over.
 //! - Of a list of more than 1024 buffers the first 1024 are used.
 //! - There are no sockets (`notsock`), signals (`notsup`) or CPU-time clocks (`inval`).

@@ -77,11 +77,11 @@ impl Host {
 
     /// Make a hard link. Asking to follow symbolic links is `inval`, as under Wasmtime.
     pub(super) fn path_link(&mut self, old: (u32, u32, u32), lookup: u32, new: (u32, u32, u32)) -> Answer {
+        let (from, old) = self.directory_and_path(old.0, rights::PATH_LINK_SOURCE, (old.1, old.2))?;
+        let (to, new) = self.directory_and_path(new.0, rights::PATH_LINK_TARGET, (new.1, new.2))?;
         if follow(lookup)? {
             return Err(Errno::Inval.into());
         }
-        let (from, old) = self.directory_and_path(old.0, rights::PATH_LINK_SOURCE, (old.1, old.2))?;
-        let (to, new) = self.directory_and_path(new.0, rights::PATH_LINK_TARGET, (new.1, new.2))?;
         Ok(from.make_link(old, to, new, self.now())?)
     }
 
@@ -111,13 +111,17 @@ impl Host {
 
     pub(super) fn path_open(&mut self, fd: u32, path: (u32, u32), request: OpenRequest, result: u32) -> Answer {
         let now = self.now();
-        let flags = bits(request.fdflags, fdflags::ALL)?;
-        let open = open_options(request)?;
         // The result has to have a place before anything is made.
         self.memory_mut()?.bytes(result, 4)?;
-        self.descriptors.check_room()?;
-        let (directory, path) = self.directory_and_path(fd, rights::PATH_OPEN, path)?;
         let parent = self.descriptors.get(fd)?;
+        if matches!(parent.object, Object::File { .. }) {
+            // The one function of those with a path for which a file is not just the wrong descriptor.
+            return Err(Errno::Notdir.into());
+        }
+        let (directory, path) = self.directory_and_path(fd, rights::PATH_OPEN, path)?;
+        let flags = bits(request.fdflags, fdflags::ALL)?;
+        let open = open_options(request)?;
+        self.descriptors.check_room()?;
         let (base, inheriting) = grant(parent, directory, path, (open, flags), request)?;
         let handle = directory.open(path, &open, now)?;
         let descriptor = match handle.stat().kind {
@@ -146,7 +150,8 @@ fn follow(lookup: u32) -> Result<bool, Errno> {
 fn open_options(request: OpenRequest) -> Result<Open, Errno> {
     let oflags = bits(request.oflags, oflags::ALL)?;
     let has = |flag| oflags & flag != 0;
-    if has(oflags::CREAT) && has(oflags::DIRECTORY) {
+    // A directory is neither made nor emptied by opening it.
+    if has(oflags::DIRECTORY) && has(oflags::CREAT | oflags::EXCL | oflags::TRUNC) {
         return Err(Errno::Inval);
     }
     Ok(Open {

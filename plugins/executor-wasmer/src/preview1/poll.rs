@@ -48,6 +48,12 @@ impl Event {
     fn ready(bytes: u64) -> Self {
         Self { bytes, ..Self::default() }
     }
+
+    /// `bytes` can be read; none, when the end is reached.
+    fn readable(bytes: u64) -> Self {
+        let flags = if bytes == 0 { HANGUP } else { 0 };
+        Self { bytes, flags, ..Self::default() }
+    }
 }
 
 struct Subscription {
@@ -121,10 +127,7 @@ impl Host {
     }
 
     fn input_event(&self) -> Event {
-        match self.stdin.available() as u64 {
-            0 => Event { flags: HANGUP, ..Event::default() },
-            bytes => Event::ready(bytes),
-        }
+        Event::readable(self.stdin.available() as u64)
     }
 
     fn subscription(&self, record: &[u8], now: Instant, abi: Abi) -> Result<Subscription, Errno> {
@@ -178,7 +181,7 @@ impl Host {
         Ok(match &descriptor.object {
             Object::Stdin => Wait::Input,
             Object::File { handle, offset } if kind == EventType::Read => {
-                Wait::Done(Event::ready(handle.stat().size.saturating_sub(*offset)))
+                Wait::Done(Event::readable(handle.stat().size.saturating_sub(*offset)))
             }
             // At least a byte can be written; how many more nobody knows.
             _ => Wait::Done(Event::ready(1)),

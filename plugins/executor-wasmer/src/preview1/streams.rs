@@ -48,8 +48,8 @@ impl Host {
 
     pub(super) fn fd_pread(&mut self, fd: u32, buffers: u32, count: u32, offset: u64, result: u32) -> Answer {
         let descriptor = self.descriptors.get(fd)?;
-        let handle = positioned(&descriptor.object)?;
         descriptor.need(rights::FD_READ).map_err(|_| Errno::Badf)?;
+        let handle = positioned(&descriptor.object)?;
         descriptor.need(rights::FD_SEEK)?;
         if offset > OFFSET_MAX {
             return Err(Errno::Inval.into());
@@ -92,13 +92,16 @@ impl Host {
         self.write_count(result, total)
     }
 
-    /// Write at an offset. That is where it is written even with the `append` flag, as POSIX has it.
+    /// Write at an offset, or at the end with the `append` flag: the specification has such data always go
+    /// there, as Linux does it and Wasmtime too (POSIX would have it go to the offset). The descriptor's own
+    /// offset stays.
     pub(super) fn fd_pwrite(&mut self, fd: u32, buffers: u32, count: u32, offset: u64, result: u32) -> Answer {
         let now = self.now();
         let descriptor = self.descriptors.get(fd)?;
-        let handle = positioned(&descriptor.object)?;
         descriptor.need(rights::FD_WRITE).map_err(|_| Errno::Badf)?;
+        let handle = positioned(&descriptor.object)?;
         descriptor.need(rights::FD_SEEK)?;
+        let append = descriptor.flags & fdflags::APPEND != 0;
         if offset > OFFSET_MAX {
             return Err(Errno::Inval.into());
         }
@@ -106,6 +109,9 @@ impl Host {
         let buffers = Buffers::new(memory, buffers, count)?;
         let mut at = offset;
         let total = write_all(memory, buffers, |bytes| {
+            if append {
+                return Ok(handle.append(bytes, now)?.0);
+            }
             let count = handle.write(at, bytes, now)?;
             at += count as u64;
             Ok(count)

@@ -41,7 +41,11 @@ fn opening_tells_errors_as_posix_does() {
         ("f", oflags::DIRECTORY, Errno::Notdir),
         ("d", 0, Errno::Isdir),
         ("l", 0, Errno::Loop),
-        ("ld", oflags::DIRECTORY, Errno::Notdir),
+        ("ld", oflags::DIRECTORY, Errno::Loop),
+        ("f/", oflags::CREAT, Errno::Isdir),
+        ("new/", oflags::CREAT, Errno::Isdir),
+        ("ld/", oflags::CREAT | oflags::EXCL, Errno::Isdir),
+        ("none/x/", oflags::CREAT, Errno::Noent),
         ("/f", 0, Errno::Perm),
         ("../f", 0, Errno::Perm),
         ("d/../../f", 0, Errno::Perm),
@@ -49,14 +53,17 @@ fn opening_tells_errors_as_posix_does() {
         ("", 0, Errno::Noent),
         ("f", 16, Errno::Inval),
         ("g", oflags::CREAT | oflags::DIRECTORY, Errno::Inval),
+        ("d", oflags::EXCL | oflags::DIRECTORY, Errno::Inval),
+        ("d", oflags::TRUNC | oflags::DIRECTORY, Errno::Inval),
     ];
     for (path, flags, error) in cases {
         assert_eq!(guest.open(ROOT, path, flags), Err(error), "{path:?} {flags}");
     }
     let fd = guest.open(ROOT, "d/.././/d/../f", 0).unwrap();
     assert_eq!(guest.open(fd, "x", oflags::CREAT), Err(Errno::Notdir));
-    assert_eq!(guest.open(0, "x", 0), Err(Errno::Notdir));
+    assert_eq!(guest.open(0, "x", 0), Err(Errno::Badf));
     assert_eq!(guest.open(99, "x", 0), Err(Errno::Badf));
+    assert_eq!(guest.open(99, "x", oflags::CREAT | oflags::DIRECTORY), Err(Errno::Badf));
     let path = guest.put(PATH, b"\xff\xfe");
     assert_eq!(errno(guest.host.path_open(ROOT, path, request(0, 0, 0), RESULT)), Err(Errno::Ilseq));
     let path = guest.path("unmade");
@@ -144,6 +151,9 @@ fn directories_are_removed_when_empty() {
     guest.mkdir("d/").unwrap();
     guest.mkdir("d/e").unwrap();
     guest.create("f");
+    guest.symlink("d", "ld").unwrap();
+    guest.symlink("f", "lf").unwrap();
+    guest.symlink("none", "dangling").unwrap();
     assert_eq!(guest.mkdir("d"), Err(Errno::Exist));
     let mut remove = |path: &str, directory: bool| {
         let (path, length) = guest.path(path);
@@ -159,6 +169,10 @@ fn directories_are_removed_when_empty() {
     assert_eq!(remove("d", false), Err(Errno::Isdir));
     assert_eq!(remove("d/", false), Err(Errno::Isdir));
     assert_eq!(remove("f/", false), Err(Errno::Notdir));
+    assert_eq!(remove("ld/", false), Err(Errno::Isdir), "the slash asks for what it leads to");
+    assert_eq!(remove("lf/", false), Err(Errno::Notdir));
+    assert_eq!(remove("dangling/", false), Err(Errno::Noent));
+    assert_eq!(remove("ld", false), Ok(()));
     assert_eq!(remove("d/e/", true), Ok(()));
     assert_eq!(remove("d", true), Ok(()));
     assert_eq!(remove("f", false), Ok(()));
@@ -208,7 +222,31 @@ fn a_directory_is_read_in_pieces_with_cut_off_entries() {
     guest.host.fd_filestat_get(fd, RESULT, Abi::Preview1).unwrap();
     let inode = guest.u64(RESULT + 8);
     assert_eq!(entries(&mut guest, ROOT, 4096)[9].1, inode);
-    assert_eq!(errno(guest.host.fd_readdir(fd, LARGE, 10, 0, RESULT)), Err(Errno::Notdir));
+    assert_eq!(errno(guest.host.fd_readdir(fd, LARGE, 10, 0, RESULT)), Err(Errno::Badf));
+}
+
+#[test]
+fn a_path_is_not_looked_up_in_what_is_no_directory() {
+    let mut guest = Guest::new();
+    let file = guest.open(ROOT, "f", oflags::CREAT).unwrap();
+    let (path, new) = (guest.path("f"), guest.new_path("g"));
+    for fd in [0, 1, file] {
+        let host = &mut guest.host;
+        let answers = [
+            host.path_create_directory(fd, path.0, path.1),
+            host.path_remove_directory(fd, path.0, path.1),
+            host.path_unlink_file(fd, path.0, path.1),
+            host.path_filestat_get(fd, 0, path, RESULT, Abi::Preview1),
+            host.path_filestat_set_times(fd, 0, path, (1, 1, 5)),
+            host.path_readlink(fd, path, (LARGE, 10), RESULT),
+            host.path_symlink(new, fd, path),
+            host.path_link((fd, path.0, path.1), 0, (ROOT, new.0, new.1)),
+            host.path_link((ROOT, path.0, path.1), 0, (fd, new.0, new.1)),
+            host.path_rename((fd, path.0, path.1), (ROOT, new.0, new.1)),
+            host.path_rename((ROOT, path.0, path.1), (fd, new.0, new.1)),
+        ];
+        assert_eq!(answers.map(errno), [Err(Errno::Badf); 11], "{fd}");
+    }
 }
 
 #[test]

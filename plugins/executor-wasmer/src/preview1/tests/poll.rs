@@ -73,6 +73,8 @@ fn files_and_outputs_are_always_ready() {
     guest.seek(fd, 2, 0).unwrap();
     let list = [descriptor(1, 2, 1), clock(9, 1, u64::MAX, 0), descriptor(2, 1, fd), descriptor(3, 2, fd)];
     assert_eq!(poll(&mut guest, &list), Ok(vec![(1, 0, 2, 1, 0), (2, 0, 1, 3, 0), (3, 0, 2, 1, 0)]));
+    guest.seek(fd, 0, 2).unwrap();
+    assert_eq!(poll(&mut guest, &[descriptor(2, 1, fd)]), Ok(vec![(2, 0, 1, 0, 1)]), "at the end");
 }
 
 #[test]

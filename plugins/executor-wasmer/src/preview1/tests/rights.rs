@@ -10,10 +10,12 @@ fn the_root_is_preopened_with_every_right_a_directory_can_have() {
     assert_eq!(guest.bytes(LARGE, 2), b"/\0");
     assert_eq!(errno(guest.host.fd_prestat_dir_name(ROOT, LARGE, 0)), Err(Errno::Nametoolong));
     assert_eq!(errno(guest.host.fd_prestat_get(4, RESULT)), Err(Errno::Badf));
+    assert_eq!(errno(guest.host.fd_prestat_dir_name(4, LARGE, 1)), Err(Errno::Badf));
     assert_eq!(guest.rights(ROOT), (DIRECTORY, INHERITABLE));
     let fd = guest.open_as(ROOT, ".", request(0, DIRECTORY, INHERITABLE)).unwrap();
     assert_eq!(guest.rights(fd), (DIRECTORY, INHERITABLE));
     assert_eq!(errno(guest.host.fd_prestat_get(fd, RESULT)), Err(Errno::Badf));
+    assert_eq!(errno(guest.host.fd_prestat_dir_name(fd, LARGE, 1)), Err(Errno::Notdir));
     guest.host.fd_close(ROOT).unwrap();
     assert_eq!(errno(guest.host.fd_fdstat_get(ROOT, RESULT)), Err(Errno::Badf));
 }

@@ -105,6 +105,9 @@ fn positioned_reads_and_writes_leave_the_offset_alone() {
     assert_eq!(guest.seek(fd, 0, 1), Ok(4));
     assert_eq!(errno(guest.host.fd_pread(fd, list, count, u64::MAX, RESULT)), Err(Errno::Inval));
     assert_eq!(errno(guest.host.fd_pwrite(1, list, count, 0, RESULT)), Err(Errno::Spipe));
+    assert_eq!(errno(guest.host.fd_pwrite(0, list, count, 0, RESULT)), Err(Errno::Badf));
+    assert_eq!(errno(guest.host.fd_pread(0, list, count, 0, RESULT)), Err(Errno::Spipe));
+    assert_eq!(errno(guest.host.fd_pread(1, list, count, 0, RESULT)), Err(Errno::Badf));
     assert_eq!(errno(guest.host.fd_pwrite(fd, list, count, 1 << 40, RESULT)), Err(Errno::Nospc));
 }
 
@@ -117,15 +120,17 @@ fn appending_writes_at_the_end_wherever_the_offset_is() {
     guest.seek(fd, 0, 0).unwrap();
     guest.write(fd, b"cd").unwrap();
     assert_eq!(guest.seek(fd, 0, 1), Ok(4));
-    guest.put(LARGE, b"X");
-    let (list, count) = guest.buffers(&[1]);
+    guest.put(LARGE, b"efg");
+    let (list, count) = guest.buffers(&[2, 1]);
     guest.host.fd_pwrite(fd, list, count, 0, RESULT).unwrap();
-    assert_eq!(guest.stat(fd), Ok((4, 1)));
+    assert_eq!((guest.u32(RESULT), guest.seek(fd, 0, 1)), (3, Ok(4)), "the offset stays");
     guest.host.fd_fdstat_set_flags(fd, 0).unwrap();
+    guest.put(LARGE, b"XYZ");
+    guest.host.fd_pwrite(fd, list, count, 0, RESULT).unwrap();
     guest.seek(fd, 1, 0).unwrap();
-    guest.write(fd, b"Y").unwrap();
+    guest.write(fd, b"W").unwrap();
     guest.seek(fd, 0, 0).unwrap();
-    assert_eq!(guest.read(fd, 10), Ok(b"XYcd".to_vec()));
+    assert_eq!(guest.read(fd, 10), Ok(b"XWZdefg".to_vec()));
     assert_eq!(errno(guest.host.fd_fdstat_set_flags(fd, 32)), Err(Errno::Inval));
 }
 
@@ -142,13 +147,34 @@ fn sizes_are_set_within_the_quota() {
     assert_eq!(errno(guest.host.fd_allocate(fd, u64::MAX, 1)), Err(Errno::Fbig));
     assert_eq!(errno(guest.host.fd_allocate(fd, 0, 100_001)), Err(Errno::Nospc));
     assert_eq!(errno(guest.host.fd_filestat_set_size(fd, 1 << 40)), Err(Errno::Nospc));
-    assert_eq!(errno(guest.host.fd_filestat_set_size(fd, u64::MAX)), Err(Errno::Fbig));
-    assert_eq!(errno(guest.host.fd_filestat_set_size(1, 0)), Err(Errno::Inval));
+    assert_eq!(errno(guest.host.fd_filestat_set_size(fd, u64::MAX)), Err(Errno::Inval));
     assert_eq!(guest.stat(fd), Ok((110, 1)));
     guest.host.fd_sync(fd).unwrap();
     guest.host.fd_datasync(fd).unwrap();
     guest.host.fd_advise(fd, 0, 10, 5).unwrap();
+    guest.host.fd_advise(fd, u64::MAX, 10, 5).unwrap();
     assert_eq!(errno(guest.host.fd_advise(fd, 0, 10, 6)), Err(Errno::Inval));
+    assert_eq!(errno(guest.host.fd_advise(fd, 0, u64::MAX, 0)), Err(Errno::Inval));
+}
+
+#[test]
+fn a_stream_cannot_do_what_only_files_can() {
+    let mut guest = Guest::new();
+    for fd in 0..3 {
+        let host = &mut guest.host;
+        let answers = [
+            host.fd_sync(fd),
+            host.fd_datasync(fd),
+            host.fd_allocate(fd, 0, 1),
+            host.fd_advise(fd, 0, 1, 0),
+            host.fd_filestat_set_size(fd, 0),
+            host.fd_filestat_set_times(fd, 1, 1, 5),
+            host.fd_readdir(fd, LARGE, 10, 0, RESULT),
+        ];
+        assert_eq!(answers.map(errno), [Err(Errno::Badf); 7], "{fd}");
+        assert_eq!(errno(host.fd_prestat_dir_name(fd, LARGE, 1)), Err(Errno::Notdir));
+        assert_eq!(errno(host.fd_filestat_set_times(fd, 1, 1, 3)), Err(Errno::Inval));
+    }
 }
 
 #[test]

@@ -1,0 +1,3 @@
+//! `/api/admin`: for administrators.
+
+mod users;

@@ -1,0 +1,6 @@
+//! Running modules.
+
+mod json;
+mod multipart;
+mod run;
+mod streaming;

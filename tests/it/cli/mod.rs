@@ -1,0 +1,6 @@
+//! The command line, as people and scripts use it.
+
+mod client;
+mod config;
+mod run;
+mod serve;
