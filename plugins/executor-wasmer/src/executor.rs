@@ -47,9 +47,9 @@ impl WasmerExecutor {
     /// Start the threads and open the cache.
     ///
     /// # Errors
-    /// A value of the configuration that makes no sense, or a folder that cannot be used.
+    /// A folder that cannot be used, or threads that cannot be started.
     pub fn start(config: WasmerConfig, system: System) -> std::result::Result<Self, wasmwiz_core::error::BoxError> {
-        let config = config.resolved()?;
+        let config = config.resolved();
         let disk = match &system.data_dir {
             None => None,
             Some(data_dir) => {

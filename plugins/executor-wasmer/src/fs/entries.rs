@@ -77,12 +77,9 @@ impl Tree {
 
     /// Where a new name goes that is not a directory's, so that no slash may follow it.
     fn vacancy<'p>(&self, start: Id, path: &'p str) -> Result<(Id, std::borrow::Cow<'p, str>), Error> {
-        match self.resolve(start, path, Follow::Never)? {
+        match self.resolve(start, path, Follow::Slash)? {
             Place::Entry { id: None, slash: true, .. } => Err(Error::NotFound),
             Place::Entry { parent, name, id: None, .. } => Ok((parent, name)),
-            Place::Entry { id: Some(id), slash: true, .. } if self.kind(id) != Kind::Directory => {
-                Err(Error::NotDirectory)
-            }
             _ => Err(Error::Exists),
         }
     }

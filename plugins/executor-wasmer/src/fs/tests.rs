@@ -220,6 +220,9 @@ fn trailing_slashes_mean_directories() {
     assert_eq!(root.make_symlink("x", "new/", 2), Err(Error::NotFound));
     assert_eq!(root.make_symlink("x", "d/", 2), Err(Error::Exists));
     assert_eq!(root.make_symlink("x", "f/", 2), Err(Error::NotDirectory));
+    root.make_symlink("none", "dangling", 2).unwrap();
+    assert_eq!(root.make_symlink("x", "dangling/", 2), Err(Error::NotFound));
+    assert_eq!(root.make_symlink("x", "dangling", 2), Err(Error::Exists));
     assert_eq!(root.make_link("f", &root, "new/", 2), Err(Error::NotFound));
     assert_eq!(root.rename("f/", &root, "g", 2), Err(Error::NotDirectory));
     assert_eq!(root.rename("f", &root, "g/", 2), Err(Error::NotDirectory));
