@@ -67,8 +67,8 @@ async fn a_full_queue_answers_503_at_once_and_says_when_to_come_back() {
     let body = json!({"module": "sleep_forever", "limits": {"timeout_ms": 3000}});
     let answers = join_all((0..16).map(|_| server.post("/api/wasm/execute", &body))).await;
     let (served, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
-    // One runs and two wait; on a slow day some came only after those.
-    assert!(served.len() >= 3 && !refused.is_empty(), "{} served, {} refused", served.len(), refused.len());
+    // Two wait, and one runs unless it was still being fetched; on a slow day some came only after those.
+    assert!(served.len() >= 2 && !refused.is_empty(), "{} served, {} refused", served.len(), refused.len());
     for answer in refused {
         answer.problem(503, "overloaded");
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1));
