@@ -2,6 +2,11 @@
 //!
 //! Poem answers the requests; the connections are kept here, because Poem's own server has no limit on how many there
 //! are, how long a request's head may take, or how long a client may leave an answer unread.
+//!
+//! Only HTTP/1.1 is spoken. An HTTP/2 client decides by its windows when an answer leaves (RFC 9113 section 6.9): with a
+//! window of 0 it keeps a hundred finished answers per connection in memory for as long as it answers pings, and nothing
+//! is ever left unread in the socket by which that could be told. HTTP/1.1 has one answer at a time on a connection,
+//! and one that is not read stalls the socket. Who wants HTTP/2 puts a reverse proxy in front.
 
 use std::{
     convert::Infallible,
@@ -14,12 +19,8 @@ use std::{
     time::Duration,
 };
 
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::{
     Addr, Endpoint, Response,
     endpoint::BoxEndpoint,
@@ -47,10 +48,6 @@ const IDLE: Duration = Duration::from_secs(75);
 const FIRST_BYTES: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted; Linux caps it at net.core.somaxconn.
 const BACKLOG: u32 = 1024;
-/// Requests at a time on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 100;
-/// The largest head of an HTTP/2 request, in bytes; hyper's limit for HTTP/1 is its buffer of about 400 KiB.
-const MAX_HEAD: u32 = 64 << 10;
 /// How long answers may take to be written after what ran was cancelled.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -166,8 +163,8 @@ impl Server {
             // Answers are written whole; to wait for more to send with them only costs time.
             let _ = socket.set_nodelay(true);
             let Ok(local) = socket.local_addr() else { return };
-            let first = stop.run_until_cancelled(tokio::time::timeout(FIRST_BYTES, speaks_http2(&socket))).await;
-            let Some(Ok(Ok(http2))) = first else { return };
+            let first = stop.run_until_cancelled(tokio::time::timeout(FIRST_BYTES, socket.readable())).await;
+            let Some(Ok(Ok(()))) = first else { return };
             let service = service_fn(move |request: http::Request<Incoming>| {
                 let endpoint = endpoint.clone();
                 async move {
@@ -177,47 +174,19 @@ impl Server {
                 }
             });
             let io = TokioIo::new(Impatient::new(socket, patience));
-            let result = if http2 {
-                let mut builder = http2::Builder::new(TokioExecutor::new());
-                builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD);
-                builder.keep_alive_interval(IDLE);
-                let mut connection = pin!(builder.serve_connection(io, service));
-                tokio::select! {
-                    result = &mut connection => result,
-                    () = stop.cancelled() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                }
-            } else {
-                let mut builder = http1::Builder::new();
-                builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
-                let mut connection = pin!(builder.serve_connection(io, service));
-                tokio::select! {
-                    result = &mut connection => result,
-                    () = stop.cancelled() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
+            let mut connection = pin!(builder.serve_connection(io, service));
+            let result = tokio::select! {
+                result = &mut connection => result,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
                 }
             };
             if let Err(error) = result {
                 tracing::debug!(%peer, error = wasmwiz_core::error::chain(&error), "connection ended");
             }
-        }
-    }
-}
-
-/// Look at the first bytes without taking them: HTTP/2 begins with `PRI * HTTP/2.0` (RFC 9113 section 3.4).
-async fn speaks_http2(socket: &TcpStream) -> io::Result<bool> {
-    let mut first = [0; 3];
-    loop {
-        match socket.peek(&mut first).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            3 => return Ok(first == *b"PRI"),
-            some if first[..some] != b"PRI"[..some] => return Ok(false),
-            // `PR` is at hand already, so that the socket does not say when more comes.
-            _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }

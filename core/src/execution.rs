@@ -252,9 +252,18 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Say what went wrong.
+    /// The longest message in bytes. Messages repeat names that a module chose, and are kept in records.
+    pub const MAX_MESSAGE: usize = 2000;
+
+    /// Say what went wrong. What is longer than [`Failure::MAX_MESSAGE`] is cut off.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        let mut message = message.into();
+        if message.len() > Self::MAX_MESSAGE {
+            let end = (0..=Self::MAX_MESSAGE).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
+            message.truncate(end);
+            message.push_str(" ...");
+        }
+        Self { code: code.into(), message }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Bodies: how large, how slow, and how many of them in memory at a time.
 //!
 //! A body is stopped while it streams, before it is in memory whole: a Content-Length over the limit is refused at
-//! once, a chunked body is cut at the limit. What is kept in memory is set aside from `server.max_buffered_bytes`
-//! first.
+//! once, a chunked body is cut at the limit. What is kept in memory is taken from `server.max_buffered_bytes`
+//! as it arrives, never by the length that was announced: a client that announces much and sends little would
+//! otherwise keep everybody else out at no cost.
 
 use std::{
     future::Future,
@@ -18,7 +19,10 @@ use poem::{
     Body, Request, RequestBody,
     http::{StatusCode, header},
 };
-use tokio::{sync::Semaphore, time::Sleep};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Sleep,
+};
 use wasmwiz_core::{Error, config::ServerConfig};
 
 use super::{App, error::Problem, request_id::RequestContext};
@@ -84,6 +88,9 @@ pub(crate) enum BodyFault {
     /// The connection broke, or the chunks were malformed.
     #[error("the body broke off: {0}")]
     Broken(String),
+    /// Too much of others is in memory.
+    #[error("the server holds as many request bodies as it may")]
+    NoRoom,
 }
 
 impl From<BodyFault> for Problem {
@@ -92,6 +99,9 @@ impl From<BodyFault> for Problem {
             BodyFault::TooLarge(limit) => Error::TooLarge { what: "the body".into(), limit }.into(),
             BodyFault::TooSlow(_) => Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", fault.to_string()),
             BodyFault::Broken(_) => Self::malformed("body_broken", "body", fault.to_string()),
+            BodyFault::NoRoom => {
+                Error::Overloaded { what: fault.to_string(), retry_after: Duration::from_secs(1) }.into()
+            }
         }
     }
 }
@@ -103,25 +113,54 @@ pub(crate) struct Incoming {
     limit: u64,
     left: u64,
     timeout: Option<(Duration, Pin<Box<Sleep>>)>,
+    share: Option<Share>,
+}
+
+/// What a body has of `server.max_buffered_bytes`. It grows with the body, and goes on to the request when the body
+/// has been read: what was made of it stays in memory until the answer is there.
+struct Share {
+    budget: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    context: Option<Arc<RequestContext>>,
+}
+
+impl Share {
+    /// Have room for `bytes` in all.
+    fn grow(&mut self, bytes: u64) -> Result<(), BodyFault> {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
+        let missing = bytes.div_ceil(UNIT).saturating_sub(held);
+        if missing == 0 {
+            return Ok(());
+        }
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let more = self.budget.clone().try_acquire_many_owned(missing).map_err(|_| BodyFault::NoRoom)?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let (Some(context), Some(held)) = (&self.context, self.held.take()) {
+            context.hold(held);
+        }
+    }
 }
 
 impl Incoming {
-    /// Take the body of a request that will be read into memory, and set memory aside for it.
+    /// Take the body of a request that will be read into memory. Reading it fails with [`BodyFault::NoRoom`] where none
+    /// is left for what arrived.
     pub(crate) fn buffered(request: &Request, body: &mut RequestBody, size: Size) -> Result<Self, Problem> {
         let app = App::of(request)?;
         let mut incoming = Self::streamed(request, body, size)?;
-        let bytes = incoming.declared.unwrap_or(incoming.limit);
-        if bytes > 0 {
-            let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-            let permit = app.bodies.budget.clone().try_acquire_many_owned(units).map_err(|_| Error::Overloaded {
-                what: "the server holds as many request bodies as it may".into(),
-                retry_after: Duration::from_secs(1),
-            })?;
-            if let Some(context) = request.data::<Arc<RequestContext>>() {
-                context.hold(permit);
-            }
+        if incoming.declared != Some(0) {
             let timeout = app.bodies.timeout;
             incoming.timeout = Some((timeout, Box::pin(tokio::time::sleep(timeout))));
+            let context = request.data::<Arc<RequestContext>>().cloned();
+            incoming.share = Some(Share { budget: app.bodies.budget.clone(), held: None, context });
         }
         Ok(incoming)
     }
@@ -136,7 +175,7 @@ impl Incoming {
         }
         let taken = body.take().unwrap_or_default();
         let declared = if taken.is_empty() { Some(0) } else { declared };
-        Ok(Self { inner: taken.into_bytes_stream().boxed(), declared, limit, left: limit, timeout: None })
+        Ok(Self { inner: taken.into_bytes_stream().boxed(), declared, limit, left: limit, timeout: None, share: None })
     }
 
     /// Its length, if it is known; 0 also when there is no body at all.
@@ -144,12 +183,21 @@ impl Incoming {
         self.declared
     }
 
+    /// Count what arrived.
+    fn admit(&mut self, chunk: Bytes) -> Result<Bytes, BodyFault> {
+        self.left = self.left.checked_sub(chunk.len() as u64).ok_or(BodyFault::TooLarge(self.limit))?;
+        if let Some(share) = &mut self.share {
+            share.grow(self.limit - self.left)?;
+        }
+        Ok(chunk)
+    }
+
     /// Read it whole.
     pub(crate) async fn bytes(mut self) -> Result<Bytes, BodyFault> {
         let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await.transpose()? else { return Ok(first) };
-        let length = self.declared.unwrap_or(0).max((first.len() + second.len()) as u64);
-        let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
+        // Room for what is there, not for what was announced: it may never come.
+        let mut whole = BytesMut::with_capacity(first.len() + second.len());
         whole.extend_from_slice(&first);
         whole.extend_from_slice(&second);
         while let Some(chunk) = self.next().await.transpose()? {
@@ -165,13 +213,7 @@ impl Stream for Incoming {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         match this.inner.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(chunk))) => Poll::Ready(Some(match this.left.checked_sub(chunk.len() as u64) {
-                Some(left) => {
-                    this.left = left;
-                    Ok(chunk)
-                }
-                None => Err(BodyFault::TooLarge(this.limit)),
-            })),
+            Poll::Ready(Some(Ok(chunk))) => Poll::Ready(Some(this.admit(chunk))),
             Poll::Ready(Some(Err(error))) => {
                 let text = wasmwiz_core::error::chain(&error);
                 Poll::Ready(Some(Err(BodyFault::Broken(text))))
@@ -225,5 +267,30 @@ impl Drop for Draining {
                 let _ = tokio::time::timeout(DRAIN, async { while let Some(Ok(_)) = rest.next().await {} }).await;
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(budget: &Arc<Semaphore>) -> Share {
+        Share { budget: budget.clone(), held: None, context: None }
+    }
+
+    #[test]
+    fn a_share_grows_with_what_arrives_and_is_given_back() {
+        let budget = Arc::new(Semaphore::new(4));
+        let (mut one, mut two) = (share(&budget), share(&budget));
+        one.grow(1).unwrap();
+        one.grow(UNIT).unwrap();
+        assert_eq!(budget.available_permits(), 3);
+        one.grow(3 * UNIT).unwrap();
+        two.grow(UNIT).unwrap();
+        assert!(matches!(one.grow(3 * UNIT + 1), Err(BodyFault::NoRoom)));
+        drop(two);
+        one.grow(3 * UNIT + 1).unwrap();
+        drop(one);
+        assert_eq!(budget.available_permits(), 4);
     }
 }

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf, absolute},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Args;
@@ -44,7 +45,11 @@ impl Serve {
         let config = settings.load_with(self.flags())?;
         crate::logging::init(&config, crate::logging::filter(&config).map_err(Failure::new)?);
         raise_open_files();
-        runtime()?.block_on(serve(&config))?;
+        let runtime = runtime()?;
+        let served = runtime.block_on(serve(&config));
+        // What still works in the background, such as the check of a module nobody waits for, ends with the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        served?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use moka::future::Cache;
 use wasmer::{Engine, Module};
+use wasmer_types::ModuleInfo;
 use wasmwiz_core::{
     Error, Result,
     execution::Verdict,
@@ -22,6 +23,7 @@ use crate::{
     compile::{Compiled, Compiler},
     config::WasmerConfig,
     disk_cache::DiskCache,
+    engine,
 };
 
 /// The most modules remembered for not compiling. An entry is a verdict: a few hundred bytes.
@@ -31,13 +33,19 @@ const MAX_FAILURES: u64 = 10_000;
 #[derive(Clone)]
 pub(crate) struct Artifact {
     pub(crate) module: Module,
+    /// The engine that holds its machine code. One for each module, because an engine never frees code that it was
+    /// given, and because it panics for good when two of its function types have the same hash (a CRC-32), which a
+    /// module can bring about: so it can only hurt itself.
+    pub(crate) engine: Engine,
+    /// Bytes that the host needs for an instance, besides memories and tables.
+    pub(crate) instance_bytes: u64,
     pub(crate) abi: Abi,
     bytes: u32,
 }
 
 /// Gives compiled modules, and compiles each at most once at a time.
 pub(crate) struct Artifacts {
-    engine: Engine,
+    stack_bytes: usize,
     compiler: Compiler,
     memory: Cache<ModuleHash, Artifact>,
     failures: Cache<ModuleHash, Arc<Verdict>>,
@@ -53,9 +61,9 @@ enum Missing {
 }
 
 impl Artifacts {
-    pub(crate) fn new(config: &WasmerConfig, engine: Engine, disk: Option<DiskCache>) -> Self {
+    pub(crate) fn new(config: &WasmerConfig, disk: Option<DiskCache>) -> Self {
         Self {
-            engine,
+            stack_bytes: config.stack_bytes,
             compiler: Compiler::new(config.compile.clone()),
             memory: Cache::builder()
                 .max_capacity(config.memory_cache_bytes)
@@ -136,7 +144,7 @@ impl Artifacts {
     }
 
     async fn deserialize(&self, bytes: Bytes) -> Result<Artifact> {
-        let engine = self.engine.clone();
+        let engine = engine::running(self.stack_bytes);
         let load = move || {
             let weight = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             // SAFETY: the bytes come from our own compiler's process, or from the disk under a MAC that only this
@@ -144,13 +152,31 @@ impl Artifacts {
             let module = unsafe { Module::deserialize_unchecked(&engine, bytes) };
             module.map(|module| {
                 let spaces = module.info().imports.keys().map(|key| (key.module.as_str(), key.field.as_str()));
-                Artifact { abi: crate::inspect::abi(spaces), module, bytes: weight }
+                let (abi, instance_bytes) = (crate::inspect::abi(spaces), instance_bytes(module.info()));
+                Artifact { module, engine, instance_bytes, abi, bytes: weight }
             })
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         let loaded = loaded.map_err(|error| Error::internal("load the compiled module", error))?;
         loaded.map_err(|error| Error::internal("load the compiled module", error))
     }
+}
+
+/// What Wasmer allocates for each instance of a module: a record for every function, global, export and passive
+/// segment, and a reference for every passive element (wasmer-vm `VMInstance::new`), rounded up.
+fn instance_bytes(module: &ModuleInfo) -> u64 {
+    let elements: usize = module.passive_elements.values().map(|elements| elements.len()).sum();
+    [
+        (elements, 8),
+        (module.functions.len(), 64),
+        (module.globals.len(), 96),
+        (module.exports.len(), 200),
+        (module.passive_data.len(), 48),
+        (module.signatures.len(), 16),
+    ]
+    .iter()
+    .map(|(count, bytes)| *count as u64 * bytes)
+    .sum()
 }
 
 /// Give an error to one more of those who waited for the same thing.

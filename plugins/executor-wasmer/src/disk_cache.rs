@@ -102,8 +102,10 @@ impl DiskCache {
             if total <= self.max_bytes {
                 break;
             }
-            fs::remove_file(path)?;
-            total -= bytes;
+            // One that cannot be removed, or is gone already, keeps nobody from removing the next.
+            if fs::remove_file(path).is_ok() {
+                total -= bytes;
+            }
         }
         Ok(())
     }

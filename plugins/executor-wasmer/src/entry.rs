@@ -30,7 +30,11 @@ pub(crate) enum Refusal {
 impl Entry {
     /// Find where to begin in `module`.
     pub(crate) fn choose(module: &Module, asked: Option<&Entrypoint>) -> Result<Self, Refusal> {
-        let command = module.info().exports.contains_key(START);
+        let info = module.info();
+        let command = matches!(info.exports.get(START), Some(ExportIndex::Function(index)) if {
+            let ty = &info.signatures[info.functions[*index]];
+            ty.params().is_empty() && ty.results().is_empty()
+        });
         match asked {
             None if command => Ok(Self::Command),
             None => {

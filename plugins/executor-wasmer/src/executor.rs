@@ -2,13 +2,16 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use wasmwiz_core::{
     Error, Result,
     execution::{Failure, Outcome, Status, Usage, Verdict},
@@ -21,7 +24,6 @@ use crate::{
     artifacts::Artifacts,
     config::WasmerConfig,
     disk_cache::DiskCache,
-    engine,
     inspect::inspect,
     pool_memory::MemoryPool,
     sandbox::{Request, Sandbox, micros},
@@ -35,6 +37,8 @@ pub struct WasmerExecutor {
     sandbox: Arc<Sandbox>,
     workers: Workers,
     queue: usize,
+    /// Modules are checked so many at a time; it is work for a core.
+    checking: Arc<Semaphore>,
 }
 
 impl fmt::Debug for WasmerExecutor {
@@ -63,15 +67,15 @@ impl WasmerExecutor {
                 Some(opened.map_err(|error| format!("cannot use the cache folder {}: {error}", folder.display()))?)
             }
         };
-        let engine = engine::running(config.stack_bytes);
         let patience = Duration::from_millis(config.memory_wait_ms);
         let pool = MemoryPool::new(config.memory_pool_bytes, config.small_memory_bytes, patience);
-        let sandbox = Sandbox { engine: engine.clone(), pool: Arc::new(pool), wasix: wasix::Shared::new(), system };
+        let sandbox = Sandbox { pool: Arc::new(pool), wasix: wasix::Shared::new(), system };
         Ok(Self {
-            artifacts: Artifacts::new(&config, engine, disk),
+            artifacts: Artifacts::new(&config, disk),
             sandbox: Arc::new(sandbox),
             workers: Workers::start(config.workers, config.queue)?,
             queue: config.queue,
+            checking: Arc::new(Semaphore::new(config.compile.processes)),
         })
     }
 }
@@ -79,8 +83,23 @@ impl WasmerExecutor {
 #[async_trait]
 impl Executor for WasmerExecutor {
     async fn inspect(&self, bytes: Bytes) -> Result<CheckedModule> {
+        /// Tells the check that nobody waits for it any more.
+        struct Gone(Arc<AtomicBool>);
+        impl Drop for Gone {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let gone = Gone(Arc::new(AtomicBool::new(false)));
+        let turn = self.checking.clone().acquire_owned().await;
+        let turn = turn.map_err(|error| Error::internal("check the module", error))?;
+        let seen = gone.0.clone();
         // Large modules take a while to check, which would hold up other requests on this thread.
-        let checked = tokio::task::spawn_blocking(move || inspect(bytes)).await;
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            inspect(bytes, &seen)
+        })
+        .await;
         checked.unwrap_or_else(|error| Err(Error::internal("check the module", error)))
     }
 

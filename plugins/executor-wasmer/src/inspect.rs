@@ -1,8 +1,14 @@
 //! Looking at a module before it is stored: is it one, and what does it import and export?
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
 use bytes::Bytes;
 use wasmer::wasmparser::{
-    ExternalKind, FuncType, Imports, MemoryType, Parser, Payload, RefType, TableType, TypeRef, ValType, Validator,
+    BinaryReaderError, ExternalKind, FuncType, FuncValidatorAllocations, Imports, MemoryType, Parser, Payload, RefType,
+    TableType, TypeRef, ValType, ValidPayload, Validator,
     types::{EntityType, Types},
 };
 use wasmwiz_core::{
@@ -15,16 +21,23 @@ use crate::{engine::validator_features, interrupt::START_EXPORT};
 
 /// The bytes that every WebAssembly binary begins with.
 const MAGIC: &[u8] = b"\0asm";
+/// The longest text; reading it takes 25 times as much memory.
+const MAX_TEXT: usize = 4 << 20;
+/// How long checking may take. A module of 30 MB takes less than a second, one made for it takes ever so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many operators are checked between two looks at the clock.
+const TURN: usize = 1024;
 /// The most imports and exports that are listed; engines and people have no use for more.
 const MAX_LISTED: usize = 10_000;
 
-/// Check that `bytes` are a module, in the binary or the text format, and look into it.
+/// Check that `bytes` are a module, in the binary or the text format, and look into it. Ends early once `gone` is set,
+/// because nobody waits for the answer any more.
 ///
 /// # Errors
 /// [`Error::InvalidModule`] with what is wrong, and at which byte or line.
-pub(crate) fn inspect(bytes: Bytes) -> Result<CheckedModule> {
+pub(crate) fn inspect(bytes: Bytes, gone: &AtomicBool) -> Result<CheckedModule> {
     let wasm = if bytes.starts_with(MAGIC) { bytes } else { parse_text(bytes)? };
-    let inspection = look_into(&wasm)?;
+    let inspection = look_into(&wasm, gone)?;
     Ok(CheckedModule { sha256: ModuleHash::of(&wasm), inspection, wasm })
 }
 
@@ -46,18 +59,55 @@ fn parse_text(bytes: Bytes) -> Result<Bytes> {
         );
         return Err(invalid("byte 0", message));
     };
+    if text.len() > MAX_TEXT {
+        return Err(invalid("wat", format!("text has at most {MAX_TEXT} bytes; send the binary (wat2wasm makes it)")));
+    }
     let wasm = wat::parse_str(text).map_err(|error| invalid("wat", error.to_string()))?;
     Ok(wasm.into())
 }
 
-fn look_into(wasm: &[u8]) -> Result<Inspection> {
-    let bad = |error: wasmer::wasmparser::BinaryReaderError| {
-        invalid(format!("byte {}", error.offset()), error.message().to_owned())
-    };
+fn bad(error: BinaryReaderError) -> Error {
+    invalid(format!("byte {}", error.offset()), error.message().to_owned())
+}
+
+/// Validate a binary as `Validator::validate_all` does, and look at the clock now and then.
+fn validate(wasm: &[u8], gone: &AtomicBool) -> Result<Types> {
+    let mut validator = Validator::new_with_features(validator_features());
+    let started = Instant::now();
+    let mut allocations = FuncValidatorAllocations::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match validator.payload(&payload.map_err(bad)?).map_err(bad)? {
+            ValidPayload::Func(function, body) => {
+                let mut function = function.into_validator(allocations);
+                let mut reader = body.get_binary_reader();
+                function.read_locals(&mut reader).map_err(bad)?;
+                reader.set_features(validator_features());
+                for count in 1_usize.. {
+                    if reader.eof() {
+                        break;
+                    }
+                    let mut visitor = function.visitor(reader.original_position());
+                    reader.visit_operator(&mut visitor).and_then(|checked| checked).map_err(bad)?;
+                    if count.is_multiple_of(TURN) && (gone.load(Ordering::Relaxed) || started.elapsed() > PATIENCE) {
+                        let place = format!("byte {}", reader.original_position());
+                        return Err(invalid(place, format!("checking takes more than {} s", PATIENCE.as_secs())));
+                    }
+                }
+                reader.finish_expression(&function.visitor(reader.original_position())).map_err(bad)?;
+                allocations = function.into_allocations();
+            }
+            ValidPayload::End(types) => return Ok(types),
+            _ => {}
+        }
+    }
+    Err(invalid(format!("byte {}", wasm.len()), "the module ends too early"))
+}
+
+fn look_into(wasm: &[u8], gone: &AtomicBool) -> Result<Inspection> {
     if Parser::is_component(wasm) {
         return Err(invalid("byte 4", "this is a component; core modules are run here (build for wasm32-wasip1)"));
     }
-    let types = Validator::new_with_features(validator_features()).validate_all(wasm).map_err(bad)?;
+    let types = validate(wasm, gone)?;
     let mut found = Inspection { abi: Abi::None, imports: Vec::new(), exports: Vec::new(), memory_min_bytes: 0 };
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.map_err(bad)? {
@@ -92,11 +142,7 @@ fn look_into(wasm: &[u8]) -> Result<Inspection> {
     Ok(found)
 }
 
-fn imports(
-    group: &Imports<'_>,
-    types: &Types,
-    found: &mut Inspection,
-) -> std::result::Result<(), wasmer::wasmparser::BinaryReaderError> {
+fn imports(group: &Imports<'_>, types: &Types, found: &mut Inspection) -> std::result::Result<(), BinaryReaderError> {
     let mut add = |import: wasmer::wasmparser::Import<'_>| {
         if let TypeRef::Memory(memory) = &import.ty {
             found.memory_min_bytes = found.memory_min_bytes.saturating_add(minimum(memory));
@@ -206,11 +252,11 @@ mod tests {
     use super::*;
 
     fn look(text: &'static str) -> Inspection {
-        inspect(Bytes::from_static(text.as_bytes())).unwrap().inspection
+        inspect(Bytes::from_static(text.as_bytes()), &AtomicBool::new(false)).unwrap().inspection
     }
 
     fn refusal(bytes: &'static [u8]) -> String {
-        inspect(Bytes::from_static(bytes)).unwrap_err().to_string()
+        inspect(Bytes::from_static(bytes), &AtomicBool::new(false)).unwrap_err().to_string()
     }
 
     #[test]

@@ -34,7 +34,10 @@ const TABLE_GROWTH_SHARE: u64 = 8;
 /// The memory one execution may use, and what it has.
 pub(crate) struct Budget {
     limit: u64,
+    /// All that is charged, the host's part too.
     used: AtomicU64,
+    /// What the host needs for the instance.
+    host: AtomicU64,
     peak: AtomicU64,
     /// The most that was asked for and refused; 0 when nothing was.
     refused: AtomicU64,
@@ -52,6 +55,7 @@ impl Budget {
         Self {
             limit,
             used: AtomicU64::new(0),
+            host: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             overloaded: AtomicBool::new(false),
@@ -75,6 +79,12 @@ impl Budget {
         false
     }
 
+    /// Charge `bytes` that the host needs for the instance. They count, and are not reported as the guest's.
+    pub(crate) fn charge_host(&self, bytes: u64) -> bool {
+        self.host.fetch_add(bytes, Ordering::SeqCst);
+        self.charge(bytes)
+    }
+
     /// Whether the limit allows `bytes` in all; notes the refusal if not.
     pub(crate) fn allows(&self, bytes: u64) -> bool {
         if bytes > self.limit {
@@ -90,20 +100,18 @@ impl Budget {
         }
         let mut reservation = self.reservation.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if reservation.is_none() {
-            let started = Instant::now();
-            *reservation = self.pool.reserve(self.limit, &self.stop);
-            let waited = started.elapsed();
             // Time spent waiting for other executions' memory is not this one's.
-            self.stop.extend(waited);
+            let (reserved, waited) = self.stop.off_the_clock(|| self.pool.reserve(self.limit, &self.stop));
+            *reservation = reserved;
             self.waited_us.fetch_add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
             self.overloaded.fetch_or(reservation.is_none() && self.stop.reason().is_none(), Ordering::SeqCst);
         }
         reservation.is_some()
     }
 
-    /// The most that was in use.
+    /// The most that the guest had in use.
     pub(crate) fn peak(&self) -> u64 {
-        self.peak.load(Ordering::SeqCst)
+        self.peak.load(Ordering::SeqCst).saturating_sub(self.host.load(Ordering::SeqCst))
     }
 
     /// The most that was asked for and refused.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use wasmer::{Engine, Imports, Instance, InstantiationError, RuntimeError, Store, WASM_PAGE_SIZE};
+use wasmer::{Imports, Instance, InstantiationError, RuntimeError, Store, WASM_PAGE_SIZE};
 use wasmwiz_core::{
     Error, Result,
     execution::{
@@ -34,9 +34,17 @@ use crate::{
     workers::{Slot, Watched},
 };
 
+/// The most memories of a module. Each reserves 6 GiB of addresses, of which a process has 128 TiB.
+const MAX_MEMORIES: usize = 8;
+/// The most that an instance may need besides memories and tables, in bytes. Initialising it cannot be interrupted, and
+/// this much takes some 30 ms; a program of 100,000 functions needs a quarter of it.
+const MAX_INSTANCE_BYTES: u64 = 32 << 20;
+/// What of it is not charged to the memory limit, in bytes: ordinary programs need less, and their limit is then what
+/// they see.
+const FREE_INSTANCE_BYTES: u64 = 1 << 20;
+
 /// What executions share. Nothing in it remembers a guest.
 pub(crate) struct Sandbox {
-    pub(crate) engine: Engine,
     pub(crate) pool: Arc<MemoryPool>,
     pub(crate) wasix: wasix::Shared,
     pub(crate) system: System,
@@ -145,7 +153,7 @@ impl Run<'_> {
             return Err(self.missing_imports().into());
         }
         let wanted = invocation.collect_files.clone();
-        let mut store = Store::new(self.sandbox.engine.clone());
+        let mut store = Store::new(self.artifact.engine.clone());
         let (made, Instantiation { memories, globals, .. }) = charged(&self.budget, &self.stop, || {
             let Prepared { imports, mut guest } = self.prepare(&mut store, program, invocation)?;
             let instance = self.instantiate(&mut store, &imports)?;
@@ -193,15 +201,16 @@ impl Run<'_> {
             limits: self.limits,
         };
         Guest::prepare(self.artifact, &self.sandbox.wasix, store, world).map_err(|refusal| {
-            let over = self.budget.refused().map(|bytes| self.memory_exceeded(bytes));
+            let over = self.stopped().or_else(|| self.budget.refused().map(|bytes| self.memory_exceeded(bytes)));
             Ended::Verdict(over.map_or(refusal, Box::new))
         })
     }
 
     fn instantiate(&self, store: &mut Store, imports: &Imports) -> Result<Instance, Ended> {
         Instance::new(store, &self.artifact.module, imports).map_err(|error| {
-            if let Some(bytes) = self.budget.refused() {
-                return self.memory_exceeded(bytes).into();
+            let over = self.budget.refused().map(|bytes| self.memory_exceeded(bytes));
+            if let Some(verdict) = self.stopped().or(over) {
+                return verdict.into();
             }
             match error {
                 InstantiationError::Start(error) => self.trapped(&error).into(),
@@ -227,28 +236,33 @@ impl Run<'_> {
         if let Some(code) = guest.exit_code(&error) {
             return Verdict::exited(code);
         }
-        match self.stop.reason() {
-            Some(StopReason::Deadline) => {
+        if let Some(verdict) = self.stopped() {
+            return verdict;
+        }
+        match (guest.host_failure(&error), self.budget.refused()) {
+            (Some(failure), _) => Verdict::failed(Status::InternalError, failure),
+            (None, Some(bytes)) => self.memory_exceeded(bytes),
+            (None, None) => self.trapped(&error),
+        }
+    }
+
+    /// The verdict of an execution that was told to end.
+    fn stopped(&self) -> Option<Verdict> {
+        Some(match self.stop.reason()? {
+            StopReason::Deadline => {
                 let observed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let observed = observed.max(self.limits.timeout_ms.value);
                 self.limited(Status::TimedOut, LimitKind::TimeoutMs, self.limits.timeout_ms, observed)
             }
-            Some(StopReason::Output) => {
+            StopReason::Output => {
                 let limit = self.limits.output_bytes;
                 self.limited(Status::OutputExceeded, LimitKind::OutputBytes, limit, limit.value.saturating_add(1))
             }
-            Some(StopReason::Cancelled) => Verdict {
-                status: Status::Cancelled,
-                exit_code: None,
-                termination: None,
-                error: Some(Failure::new("cancelled", "the caller or the server gave up on the execution")),
-            },
-            None => match (guest.host_failure(&error), self.budget.refused()) {
-                (Some(failure), _) => Verdict::failed(Status::InternalError, failure),
-                (None, Some(bytes)) => self.memory_exceeded(bytes),
-                (None, None) => self.trapped(&error),
-            },
-        }
+            StopReason::Cancelled => {
+                let failure = Failure::new("cancelled", "the caller or the server gave up on the execution");
+                Verdict::failed(Status::Cancelled, failure)
+            }
+        })
     }
 
     fn trapped(&self, error: &RuntimeError) -> Verdict {
@@ -270,7 +284,24 @@ impl Run<'_> {
         if !self.budget.allows(bytes) {
             return Err(self.memory_exceeded(bytes).into());
         }
+        let (count, instance) = (self.artifact.module.info().memories.len(), self.artifact.instance_bytes);
+        if count > MAX_MEMORIES || instance > MAX_INSTANCE_BYTES {
+            let message = format!(
+                "the module has {count} memories and needs {instance} bytes of the host for its functions, globals and \
+                 tables' contents; at most {MAX_MEMORIES} and {MAX_INSTANCE_BYTES} are given"
+            );
+            return Err(Verdict::failed(Status::Rejected, Failure::new("too_large", message)).into());
+        }
+        let charged = instance.saturating_sub(FREE_INSTANCE_BYTES);
+        if !self.budget.charge_host(charged) {
+            return Err(self.budget_verdict().into());
+        }
         Ok(())
+    }
+
+    /// The verdict of an execution that was refused memory before its guest ran.
+    fn budget_verdict(&self) -> Verdict {
+        self.stopped().unwrap_or_else(|| self.memory_exceeded(self.budget.refused().unwrap_or_default()))
     }
 
     fn missing_imports(&self) -> Verdict {

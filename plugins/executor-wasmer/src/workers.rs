@@ -138,7 +138,11 @@ impl Workers {
         let mut threads = std::mem::take(&mut *lock(&self.threads)).into_iter().rev();
         let watchdog = threads.next();
         threads.for_each(|thread| drop(thread.join()));
-        self.shared.closed.store(true, Ordering::SeqCst);
+        {
+            // The lock orders this before the watchdog's next wait, which would miss it otherwise.
+            let _watch = lock(&self.shared.watch);
+            self.shared.closed.store(true, Ordering::SeqCst);
+        }
         self.shared.watch_wake.notify_all();
         watchdog.map(JoinHandle::join);
     }

@@ -136,7 +136,7 @@ async fn bodies_share_a_bounded_memory_and_further_ones_are_told_to_come_back() 
     let (mut one, mut two) = (Raw::connect(&server).await, Raw::connect(&server).await);
     for raw in [&mut one, &mut two] {
         raw.send_head(head).await;
-        raw.send("{").await;
+        raw.send("x".repeat(900_000)).await;
         assert!(!raw.hears_within(Duration::from_millis(300)).await, "it waits for the rest");
     }
     let big = json!({"module": "hello", "input": "x".repeat(900_000)});
@@ -149,6 +149,37 @@ async fn bodies_share_a_bounded_memory_and_further_ones_are_told_to_come_back() 
         assert!(begun.elapsed() < Duration::from_secs(20), "the memory is not given back");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn bodies_that_are_announced_and_not_sent_keep_nobody_out() {
+    let config = "[server]\nmax_body_bytes = 1000000\nmax_module_bytes = 1000000\nmax_buffered_bytes = 2000000";
+    let server = TestServer::builder().with(config).start().await;
+    let mut slow = Vec::new();
+    for count in 0..20 {
+        let mut raw = Raw::connect(&server).await;
+        let (path, content_type) = match count % 2 {
+            0 => ("execute", "application/json"),
+            _ => ("upload", "multipart/form-data; boundary=x"),
+        };
+        let head = format!("POST /api/wasm/{path} HTTP/1.1\nContent-Type: {content_type}\nContent-Length: 990000\n");
+        raw.send_head(&head).await;
+        raw.send("{--x\r").await;
+        slow.push(raw);
+    }
+    assert!(!slow[0].hears_within(Duration::from_millis(300)).await, "it waits for the rest");
+    let big = json!({"module": "hello", "input": "x".repeat(900_000)});
+    assert_eq!(server.post("/api/wasm/execute", &big).await.status, 200);
+}
+
+#[tokio::test]
+async fn http_2_is_not_spoken() {
+    let server = TestServer::start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let answer = raw.read_to_end().await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+    server.get("/health").await.ok(200);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What came out of an execution, in JSON.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
@@ -185,7 +186,8 @@ pub(crate) struct ExecutionResponse {
     module: ExecutedModuleOut,
     /// Standard output.
     stdout: String,
-    /// How `stdout` is written: as text if it is UTF-8, else as base64.
+    /// How `stdout` is written: as text if it is UTF-8 and JSON does not have to escape too much of it,
+    /// else as base64.
     stdout_encoding: Encoding,
     /// Standard error.
     stderr: String,
@@ -210,8 +212,8 @@ pub(crate) struct ExecutionResponse {
 impl From<&Execution> for ExecutionResponse {
     fn from(execution: &Execution) -> Self {
         let (record, outcome) = (&execution.record, &execution.outcome);
-        let (stdout, stdout_encoding) = encode(&outcome.stdout);
-        let (stderr, stderr_encoding) = encode(&outcome.stderr);
+        let (stdout, stdout_encoding) = compact(encode(&outcome.stdout));
+        let (stderr, stderr_encoding) = compact(encode(&outcome.stderr));
         Self {
             id: record.id,
             status: record.verdict.status.into(),
@@ -222,13 +224,38 @@ impl From<&Execution> for ExecutionResponse {
             stderr,
             stderr_encoding,
             truncated: outcome.truncated,
-            files: outcome.files.iter().map(|file| FileContent::encode(&file.path, &file.content)).collect(),
+            files: outcome.files.iter().map(|file| file_content(&file.path, &file.content)).collect(),
             results: outcome.results.iter().copied().map(JsonNumber::from).collect(),
             termination: record.verdict.termination.clone().map(Into::into),
             error: record.verdict.error.clone().map(Into::into),
             usage: record.usage.into(),
             created_at: record.created_at,
         }
+    }
+}
+
+fn file_content(path: &str, content: &[u8]) -> FileContent {
+    let FileContent { path, content, encoding } = FileContent::encode(path, content);
+    let (content, encoding) = compact((content, encoding));
+    FileContent { path, content, encoding }
+}
+
+/// Write text as base64 when JSON's escapes would make more of it: a NUL becomes six bytes, so that an output at its
+/// limit would be an answer six times as large.
+fn compact((text, encoding): (String, Encoding)) -> (String, Encoding) {
+    let control = |byte: &u8| *byte < 0x20 && !b"\t\n\r".contains(byte);
+    if encoding == Encoding::Base64 || !text.as_bytes().iter().any(control) {
+        return (text, encoding);
+    }
+    // RFC 8259 section 7; base64 makes four bytes of three.
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\t' | b'\n' | b'\r' | 0x08 | 0x0c => 2,
+        ..0x20 => 6,
+        _ => 1,
+    });
+    match escaped.sum::<usize>() > text.len().div_ceil(3) * 4 {
+        true => (STANDARD.encode(text), Encoding::Base64),
+        false => (text, encoding),
     }
 }
 
@@ -289,5 +316,26 @@ impl From<Limits> for LimitsOut {
             file_entries: limits.file_entries.into(),
             open_files: limits.open_files.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_written_as_base64_when_its_escapes_would_be_larger() {
+        let kept = ["", "Hello, you!\n", "\t\n\r\n\"\\", "\u{1b}[31mred as a terminal shows it\u{1b}[0m", "ä€😀"];
+        for text in kept {
+            assert_eq!(compact(encode(text.as_bytes())), (text.to_owned(), Encoding::Utf8));
+        }
+        for text in ["\0".repeat(1000), format!("{}text", "\u{1}".repeat(4))] {
+            let (written, encoding) = compact(encode(text.as_bytes()));
+            assert_eq!(encoding, Encoding::Base64);
+            assert_eq!(STANDARD.decode(&written).unwrap(), text.as_bytes());
+            assert!(written.len() < serde_json::to_string(&text).unwrap().len());
+        }
+        assert_eq!(compact(encode(b"\xff\0")), ("/wA=".to_owned(), Encoding::Base64));
+        assert_eq!(file_content("a", &[0; 30]).encoding, Encoding::Base64);
     }
 }

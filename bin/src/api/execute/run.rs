@@ -18,7 +18,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::Frame;
 use poem::{
     Body, IntoResponse, Request, RequestBody, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     web::Data,
 };
 use poem_openapi::{
@@ -90,11 +90,7 @@ impl<'a> ApiExtractor<'a> for RawInput {
             true => Incoming::buffered(request, body, Size::Input)?,
             false => Incoming::streamed(request, body, Size::Input)?,
         };
-        Ok(Self {
-            small: small || body.declared() == Some(0),
-            body,
-            trailers: asked || request.version() == Version::HTTP_2,
-        })
+        Ok(Self { small: small || body.declared() == Some(0), body, trailers: asked })
     }
 }
 

@@ -115,6 +115,8 @@ pub fn checks() -> Vec<Check> {
         a_refused_guest_that_ends_well_has_failed_or_succeeded_by_itself,
         output_past_the_limit_is_cut_and_told,
         files_go_in_and_come_out,
+        a_guest_out_of_stack_in_an_instruction_of_the_host_harms_nobody,
+        what_the_host_needs_for_an_instance_counts,
         a_cancelled_execution_ends_at_once,
         streamed_input_and_output_flow_while_the_guest_runs,
     ]
@@ -378,6 +380,43 @@ async fn files_go_in_and_come_out(executor: Arc<dyn Executor>) {
     assert_eq!(outcome.verdict.exit_code, Some(0));
     let files: Vec<_> = outcome.files.iter().map(|file| (file.path.as_str(), &file.content[..])).collect();
     assert_eq!(files, [("b", &b"content"[..])]);
+}
+
+async fn a_guest_out_of_stack_in_an_instruction_of_the_host_harms_nobody(executor: Arc<dyn Executor>) {
+    // Goes down as far as it is told, and then lets an instruction fail that the host carries out.
+    let wat = r#"(module (memory 1) (func $f (export "f") (param i32)
+        (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))
+            (else (memory.fill (i32.const -1) (i32.const 0) (i32.const 2))))))"#;
+    let deep = async |depth: i128| {
+        let outcome = run(&*executor, wat, call("f", &[Number::Integer(depth)]), 10_000).await.expect("it runs");
+        assert_eq!(outcome.verdict.status, Status::Trapped, "depth {depth}");
+        outcome.verdict.error.expect("it says why").code == "stack_overflow"
+    };
+    let (mut fits, mut overflows) = (0, 1 << 20);
+    while overflows - fits > 1 {
+        let middle = fits + (overflows - fits) / 2;
+        if deep(middle).await { overflows = middle } else { fits = middle }
+    }
+    for depth in (fits - 400)..=overflows {
+        deep(depth).await;
+    }
+    let after = simply(&*executor, r#"(module (func (export "_start") unreachable))"#).await;
+    assert_eq!(after.verdict.status, Status::Trapped);
+}
+
+async fn what_the_host_needs_for_an_instance_counts(executor: Arc<dyn Executor>) {
+    let elements = format!("(module (func $f) (elem func {}) (func (export \"_start\")))", "$f ".repeat(900_000));
+    let globals = format!("(module {} (func (export \"_start\")))", "(global i64 (i64.const 0))".repeat(150_000));
+    for wat in [elements, globals] {
+        let outcome = simply(&*executor, &wat).await;
+        // 7 and 14 MB are within the limit, and are not the guest's own.
+        assert_eq!(outcome.verdict.status, Status::Succeeded, "{:?}", outcome.verdict);
+        assert_eq!(outcome.usage.peak_memory_bytes, 0);
+        let mut small = limits(5000);
+        small.memory_bytes.value = 2 << 20;
+        let outcome = executor.execute(job(&*executor, &wat, Invocation::default(), small).await).await;
+        assert_eq!(outcome.expect("it runs").verdict.status, Status::MemoryExceeded);
+    }
 }
 
 async fn a_cancelled_execution_ends_at_once(executor: Arc<dyn Executor>) {

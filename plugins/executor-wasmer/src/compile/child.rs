@@ -11,13 +11,13 @@ use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use wasmer::Module;
 use wasmwiz_core::helper::Helper;
 
-use super::{ANSWER_ARTIFACT, ANSWER_REFUSED, HELPER};
+use super::{ANSWER_ARTIFACT, ANSWER_REFUSED, EXIT_SYSTEM, HELPER};
 use crate::{config::CompileConfig, engine};
 
 inventory::submit! { Helper { name: HELPER, run } }
 
-/// How much less important than the server the compiler is (nice(2)).
-const NICENESS: i32 = 10;
+/// How much less important than the server the compiler is (nice(2)): as guests are, so that busy ones cannot starve it.
+const NICENESS: i32 = 5;
 /// The stack that the compiler gets; modules nest their blocks deeply.
 const STACK_BYTES: usize = 64 << 20;
 
@@ -32,8 +32,10 @@ fn run() -> ExitCode {
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+            // Standard error may be full too.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            let system = error.is::<std::io::Error>() || error.is::<rustix::io::Errno>();
+            ExitCode::from(if system { EXIT_SYSTEM } else { 1 })
         }
     }
 }

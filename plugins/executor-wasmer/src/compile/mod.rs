@@ -30,6 +30,8 @@ use crate::config::CompileConfig;
 const HELPER: &str = "compile";
 /// How much of what the child says is kept.
 const STDERR_KEPT: u64 = 16 * 1024;
+/// The child's exit code when the system failed it (`EX_IOERR` of sysexits.h): nothing of it is the module's doing.
+const EXIT_SYSTEM: u8 = 74;
 /// The child's answer begins with one of these: an artifact follows, or a message. As long as an artifact's alignment,
 /// so that it can be used where it was read.
 const ANSWER_ARTIFACT: &[u8; 16] = b"wasmwiz artifact";
@@ -87,13 +89,19 @@ impl Compiler {
         let end = match tokio::time::timeout(deadline, child.wait()).await {
             Ok(status) => Some(status.map_err(|error| context(error.into()))?),
             Err(_) => {
+                let used = child.id().and_then(processor_time);
                 child.kill().await.map_err(|error| context(error.into()))?;
+                // A compiler that hardly got to run says nothing about the module.
+                if used.is_some_and(|used| used < deadline / 4) {
+                    let what = "the machine is too busy to compile the module".to_owned();
+                    return Err(Error::Overloaded { what, retry_after: Duration::from_secs(5) });
+                }
                 None
             }
         };
         let config = self.config.clone();
         let judged = tokio::task::spawn_blocking(move || judge(&config, end, answer, words)).await;
-        judged.map_err(|error| context(error.into()))?.map_err(|error| context(error.into()))
+        judged.map_err(|error| context(error.into()))?.map_err(|error| Error::unavailable("the compiler", error))
     }
 }
 
@@ -103,6 +111,16 @@ fn input_and_output(wasm: &[u8]) -> io::Result<(File, File, File)> {
     input.write_all(wasm)?;
     input.rewind()?;
     Ok((input, tempfile::tempfile()?, tempfile::tempfile()?))
+}
+
+/// The processor time that a process used so far (proc(5), `/proc/<pid>/schedstat`).
+fn processor_time(process: u32) -> Option<Duration> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let nanos = tasks.filter_map(|task| {
+        let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<u64>().ok()
+    });
+    Some(Duration::from_nanos(nanos.sum()))
 }
 
 /// Tell what became of the child from how it ended and what it left.
@@ -129,6 +147,10 @@ fn judge(config: &CompileConfig, end: Option<ExitStatus>, mut answer: File, mut 
     let words = String::from_utf8_lossy(&words);
     tracing::warn!(%status, stderr = %words.trim(), "the compiler's process failed");
     let signal = status.signal().and_then(rustix::process::Signal::from_named_raw);
+    if status.code() == Some(EXIT_SYSTEM.into()) || signal == Some(rustix::process::Signal::KILL) {
+        // Killed by the system for its own lack of memory, or without room for its files.
+        return Err(io::Error::other(format!("the compiler's process could not work ({status}): {}", words.trim())));
+    }
     Ok(match signal {
         Some(rustix::process::Signal::XCPU) => refused(config, LimitKind::CompileMs, config.timeout_ms),
         Some(rustix::process::Signal::XFSZ) => {
