@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 use wasmer::{Engine, Module};
 use wasmer_types::ModuleInfo;
 use wasmwiz_core::{
@@ -50,6 +51,8 @@ pub(crate) struct Artifacts {
     memory: Cache<ModuleHash, Artifact>,
     failures: Cache<ModuleHash, Arc<Verdict>>,
     disk: Option<Arc<DiskCache>>,
+    /// Artifacts are loaded so many at a time: one may have `max_artifact_bytes`, and has them twice while it is loaded.
+    loading: Semaphore,
     compilations: AtomicU64,
 }
 
@@ -74,6 +77,7 @@ impl Artifacts {
                 .time_to_live(Duration::from_millis(config.compile.failure_ttl_ms))
                 .build(),
             disk: disk.map(Arc::new),
+            loading: Semaphore::new(config.compile.threads),
             compilations: AtomicU64::new(0),
         }
     }
@@ -117,6 +121,7 @@ impl Artifacts {
     ) -> std::result::Result<Artifact, Missing> {
         let failed = |error| Missing::Failed(Arc::new(error));
         if let Some(disk) = self.disk.clone() {
+            let _turn = self.loading.acquire().await;
             let read = tokio::task::spawn_blocking(move || disk.read(&sha256)).await;
             if let Ok(Some(bytes)) = read
                 && let Ok(artifact) = self.deserialize(bytes).await

@@ -45,6 +45,9 @@ pub struct CompileConfig {
     /// Compilations that may run or wait.
     #[serde(deserialize_with = "between::<1, 100_000, _, _>")]
     pub queue: usize,
+    /// How long a module waits for its turn, in milliseconds.
+    #[serde(deserialize_with = "between::<0, 600_000, _, _>")]
+    pub wait_ms: u64,
     /// Threads of one process.
     #[serde(deserialize_with = "between::<0, 256, _, _>")]
     pub threads: usize,
@@ -88,6 +91,7 @@ impl Default for CompileConfig {
         Self {
             processes: 0,
             queue: 64,
+            wait_ms: 10_000,
             threads: 0,
             timeout_ms: 20_000,
             memory_bytes: 2 << 30,
@@ -129,6 +133,10 @@ impl WasmerConfig {
             "compilations at a time; 0 is half the cores, so that the other half goes on serving",
         ),
         Key::new("compile.queue", "compilations that may run or wait; beyond them callers get 503"),
+        Key::new(
+            "compile.wait_ms",
+            "how long a module waits for its turn to be compiled in milliseconds; then its caller gets 503",
+        ),
         Key::new("compile.threads", "threads of one compilation; 0 is one for each core"),
         Key::new(
             "compile.timeout_ms",

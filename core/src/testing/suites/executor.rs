@@ -116,6 +116,7 @@ pub fn checks() -> Vec<Check> {
         output_past_the_limit_is_cut_and_told,
         files_go_in_and_come_out,
         a_guest_out_of_stack_in_an_instruction_of_the_host_harms_nobody,
+        modules_with_types_of_one_hash_harm_nobody,
         what_the_host_needs_for_an_instance_counts,
         a_cancelled_execution_ends_at_once,
         streamed_input_and_output_flow_while_the_guest_runs,
@@ -402,6 +403,19 @@ async fn a_guest_out_of_stack_in_an_instruction_of_the_host_harms_nobody(executo
     }
     let after = simply(&*executor, r#"(module (func (export "_start") unreachable))"#).await;
     assert_eq!(after.verdict.status, Status::Trapped);
+}
+
+async fn modules_with_types_of_one_hash_harm_nobody(executor: Arc<dyn Executor>) {
+    // Two types of one CRC-32, by which an engine may tell types apart.
+    let types = [
+        "i32 f32 f64 f32 f32 i64 i32 i32 f64 f64 i64 i32 f64 f32 f64 i32 i32 i64 f64 i32 i32 f32 i64 f32",
+        "f32 i32 f64 i32 f32 i64 i64 f32 i64 f32 f32 i32 f32 f64 i64 i32 i32 f64 f64 i64 f32 f32 i32 i32",
+    ];
+    for types in types {
+        let wat = format!("(module (type (func (param {types}))) (func (export \"_start\")))");
+        assert_eq!(simply(&*executor, &wat).await.verdict.status, Status::Succeeded);
+    }
+    assert_eq!(simply(&*executor, r#"(module (func (export "_start")))"#).await.verdict.status, Status::Succeeded);
 }
 
 async fn what_the_host_needs_for_an_instance_counts(executor: Arc<dyn Executor>) {

@@ -65,12 +65,13 @@ impl Compiler {
     /// [`Error::Overloaded`] when too many compilations wait, [`Error::Internal`] when no child could be started.
     pub(crate) async fn compile(&self, wasm: Bytes) -> Result<Compiled> {
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Err(Error::Overloaded {
-                what: "too many modules wait to be compiled".into(),
-                retry_after: Duration::from_secs(1),
-            });
+            return Err(overloaded("too many modules wait to be compiled"));
         };
-        let _turn = self.running.acquire().await.map_err(|error| Error::internal("compile", error))?;
+        let patience = Duration::from_millis(self.config.wait_ms);
+        let Ok(turn) = tokio::time::timeout(patience, self.running.acquire()).await else {
+            return Err(overloaded("other modules are being compiled"));
+        };
+        let _turn = turn.map_err(|error| Error::internal("compile", error))?;
         let context = |error: BoxError| Error::internal("run the compiler's process", error);
         let files = tokio::task::spawn_blocking(move || input_and_output(&wasm));
         let (input, output, said) = files.await.map_err(|e| context(e.into()))?.map_err(|e| context(e.into()))?;
@@ -93,8 +94,7 @@ impl Compiler {
                 child.kill().await.map_err(|error| context(error.into()))?;
                 // A compiler that hardly got to run says nothing about the module.
                 if used.is_some_and(|used| used < deadline / 4) {
-                    let what = "the machine is too busy to compile the module".to_owned();
-                    return Err(Error::Overloaded { what, retry_after: Duration::from_secs(5) });
+                    return Err(overloaded("the machine is too busy to compile the module"));
                 }
                 None
             }
@@ -111,6 +111,10 @@ fn input_and_output(wasm: &[u8]) -> io::Result<(File, File, File)> {
     input.write_all(wasm)?;
     input.rewind()?;
     Ok((input, tempfile::tempfile()?, tempfile::tempfile()?))
+}
+
+fn overloaded(what: &str) -> Error {
+    Error::Overloaded { what: what.to_owned(), retry_after: Duration::from_secs(5) }
 }
 
 /// The processor time that a process used so far (proc(5), `/proc/<pid>/schedstat`).
