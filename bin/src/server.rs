@@ -163,8 +163,10 @@ impl Server {
             // Answers are written whole; to wait for more to send with them only costs time.
             let _ = socket.set_nodelay(true);
             let Ok(local) = socket.local_addr() else { return };
-            let first = stop.run_until_cancelled(tokio::time::timeout(FIRST_BYTES, socket.readable())).await;
-            let Some(Ok(Ok(()))) = first else { return };
+            // To be readable can be a false alarm; a byte that can be looked at is none.
+            let mut byte = [0];
+            let first = stop.run_until_cancelled(tokio::time::timeout(FIRST_BYTES, socket.peek(&mut byte))).await;
+            let Some(Ok(Ok(1..))) = first else { return };
             let service = service_fn(move |request: http::Request<Incoming>| {
                 let endpoint = endpoint.clone();
                 async move {

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::support::TestServer;
 
-const CONFIG: &str = "[executor.wasmer.compile]\ntimeout_ms = 3000\nmemory_bytes = 1073741824\nprocesses = 2\nwait_ms = 60000";
+const CONFIG: &str =
+    "[executor.wasmer.compile]\ntimeout_ms = 3000\nmemory_bytes = 1073741824\nprocesses = 2\nwait_ms = 60000";
 
 #[tokio::test]
 async fn a_bomb_is_answered_with_what_happened_while_others_are_served() {
