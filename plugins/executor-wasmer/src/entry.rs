@@ -8,6 +8,8 @@ use wasmwiz_core::{
 
 /// A command's entry point.
 const START: &str = "_start";
+/// What a reactor wants called before anything else, once.
+pub(crate) const INITIALIZE: &str = "_initialize";
 /// How many functions an answer lists.
 const MOST_LISTED: usize = 20;
 
@@ -91,8 +93,12 @@ impl Entry {
         Ok(Self::Function(asked.function.clone(), params.collect::<Result<_, _>>()?))
     }
 
-    pub(crate) fn is_command(&self) -> bool {
-        matches!(self, Self::Command)
+    /// Whether it sees to the module's initialization itself: a command does, and so does `_initialize`.
+    pub(crate) fn initializes(&self) -> bool {
+        match self {
+            Self::Command => true,
+            Self::Function(name, _) => name == INITIALIZE,
+        }
     }
 
     /// Begin.

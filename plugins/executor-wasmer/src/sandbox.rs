@@ -23,7 +23,7 @@ use wasmwiz_core::{
 
 use crate::{
     artifacts::Artifact,
-    entry::{Entry, Refusal},
+    entry::{Entry, INITIALIZE, Refusal},
     guest::{Guest, Prepared, World},
     interrupt::START_EXPORT,
     memory::{Budget, Instantiation, charged},
@@ -223,8 +223,8 @@ impl Run<'_> {
 
     /// Call what is to be called: the start function, a reactor's `_initialize`, and the entry point.
     fn call(&self, store: &mut Store, instance: &Instance, entry: &Entry) -> Result<Vec<Value>, RuntimeError> {
-        let first = if entry.is_command() { None } else { Some("_initialize") };
-        for name in [Some(START_EXPORT), first].into_iter().flatten() {
+        let initialize = if entry.initializes() { None } else { Some(INITIALIZE) };
+        for name in [Some(START_EXPORT), initialize].into_iter().flatten() {
             if let Ok(function) = instance.exports.get_typed_function::<(), ()>(store, name) {
                 function.call(store)?;
             }

@@ -213,6 +213,10 @@ async fn a_reactor_is_initialized_before_its_function_is_called(executor: Arc<dy
         (func (export "get") (result i32) (global.get $g)))"#;
     let outcome = run(&*executor, wat, call("get", &[]), 5000).await.expect("it runs");
     assert_eq!(outcome.results, [Value::I32(42)]);
+    let once = r#"(module (global $g (mut i32) (i32.const 0)) (func (export "_initialize")
+        (if (global.get $g) (then unreachable)) (global.set $g (i32.const 1))))"#;
+    let outcome = run(&*executor, once, call("_initialize", &[]), 5000).await.expect("it runs");
+    assert_eq!(outcome.verdict.status, Status::Succeeded, "it is called once");
 }
 
 async fn nothing_survives_into_the_next_execution(executor: Arc<dyn Executor>) {
